@@ -1,0 +1,52 @@
+"""The one owner of every name that the dialplan, AGI scripts, ARI events and the recorder share.
+
+The marks travel as inherited channel variables (``__NAME`` when set, ``NAME`` when read), so that they reach every
+leg, queue member and Local channel. ari.conf lists :data:`CHANNEL_VARIABLES` in ``channelvars`` so that events
+carry them.
+"""
+
+from __future__ import annotations
+
+CONSENT = "PBXREC_CONSENT"
+"""``required`` (set before the AGI runs), then ``given`` or ``refused``; empty where nothing was asked."""
+
+EVIDENCE = "PBXREC_EVIDENCE"
+"""Id of the consent evidence that the AGI wrote."""
+
+PRESENTED = "PBXREC_PRESENTED"
+"""Ids of hunt groups the call was presented to, separated by ``+``, in order."""
+
+DDI = "PBXREC_DDI"
+"""The number an incoming outside caller dialled first."""
+
+ROUTE = "PBXREC_ROUTE"
+"""Set by the consent AGI for the dialplan: ``yes`` or ``no``, the branch to take."""
+
+CHANNEL_VARIABLES = (CONSENT, EVIDENCE, PRESENTED, DDI)
+"""What ari.conf's ``channelvars`` must name."""
+
+PRESENTED_SEPARATOR = "+"
+
+AGI_CONSENT = "consent"
+"""AGI request path of the consent IVR: ``agi://host:port/consent,<consent number id>``."""
+
+AGI_TOGGLE = "toggle"
+"""AGI request path of the star code."""
+
+EVENT_TOGGLE = "PBXRecToggle"
+"""UserEvent by which the toggle reaches the recorder; the event's channel is the one whose user pressed."""
+
+EVENT_HEARTBEAT = "PBXRecHeartbeat"
+"""UserEvent that the recorder sends itself to find out whether it still hears anything."""
+
+SNOOP_PREFIX = "pbxrec-"
+"""Every channel that we create ourselves has an id that begins so."""
+
+FEATURE = "pbxrec-toggle"
+"""Name in features.conf's applicationmap."""
+
+SPOOL_FOLDER = "pbxrec"
+"""Our folder inside Asterisk's recording spool."""
+
+STASIS_APP = "pbxrec"
+"""Default name of the recorder's Stasis application."""

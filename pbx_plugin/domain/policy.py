@@ -1,0 +1,97 @@
+"""One applied policy version, and the hunt groups it speaks of. Immutable; made by ``policy apply``."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from datetime import datetime
+from enum import StrEnum
+
+from pbx_plugin.domain.call import Direction
+
+UNDEFINED_DEPARTMENT = ""
+"""The department id of users without one ("Undefined" in the policy)."""
+
+DEFAULT_EMERGENCY_NUMBERS = ("112", "911", "999", "000")
+
+
+class GroupKind(StrEnum):
+    """How a hunt group rings."""
+
+    QUEUE = "queue"
+    RING_GROUP = "ring group"
+
+
+class GroupPolicy(StrEnum):
+    """Product row D3, with the *trusted route* of ``decision.md``."""
+
+    NOT_APPLICABLE = "not applicable"
+    ALWAYS = "always (whitelisted)"
+    CONSENT_IVR = "always (consent via IVR)"
+    TRUSTED_ROUTE = "always (consent via trusted route)"
+    NEVER = "never (refused via IVR)"
+
+
+class Announce(StrEnum):
+    """How hard the outside party must be told before recording starts (product row C2)."""
+
+    OR_DO_NOT_RECORD = "announce or do not record"
+    BEST_EFFORT = "best effort"
+    NONE = "no announcement"
+
+
+@dataclass(frozen=True, slots=True)
+class HuntGroup:
+    """A queue or ring group: ``number`` is what is dialled, ``name`` is the queue's name in Asterisk."""
+
+    id: str
+    tenant_id: str
+    number: str
+    name: str
+    kind: GroupKind
+
+
+@dataclass(frozen=True, slots=True)
+class DepartmentRule:
+    """Departments whose calls of one direction are recorded: all of them, or the chosen ids."""
+
+    everyone: bool = False
+    department_ids: frozenset[str] = frozenset()
+
+    def covers(self, department_id: str) -> bool:
+        """Tell whether a user of that department is covered; ``""`` is the department "Undefined"."""
+        return self.everyone or department_id in self.department_ids
+
+
+@dataclass(frozen=True, slots=True)
+class Exclusion:
+    """A number (or prefix, or user) that is never recorded. ``pattern`` is E.164, or raw digits if not parsable."""
+
+    id: str
+    pattern: str = ""
+    prefix: bool = False
+    user_id: str = ""
+    reason: str = ""
+    expires_at: datetime | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class PolicyVersion:
+    """What a company applied: immutable and numbered. Version 0 is the safest install: nothing is recorded.
+
+    ``country`` is the ISO 3166 region in which nationally typed numbers are read. ``recording_off`` is product row D6.
+    ``can_switch_off`` says whether an on-demand user may stop what rules 9 and 11 started.
+    """
+
+    tenant_id: str
+    number: int = 0
+    country: str = "DK"
+    departments: dict[Direction, DepartmentRule] = field(default_factory=dict)
+    whitelisted_ddis: frozenset[str] = frozenset()
+    groups: dict[str, GroupPolicy] = field(default_factory=dict)
+    emergency_numbers: tuple[str, ...] = DEFAULT_EMERGENCY_NUMBERS
+    recording_off: bool = False
+    can_switch_off: bool = True
+    announce: Announce = Announce.OR_DO_NOT_RECORD
+    hold_closes_segment: bool = True
+    withdrawal_erases: bool = False
+    retention_days: int = 7
