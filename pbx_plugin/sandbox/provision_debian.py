@@ -1,0 +1,188 @@
+"""Makes an Asterisk out of Debian's packages, in a folder, without root and without installing anything.
+
+apt itself does the work, with a state, a cache and a source list of its own: it finds out what Asterisk needs, fetches
+it from the mirror that the machine already uses, and checks the archive's signatures. The packages are unpacked, never
+configured: no maintainer script runs.
+"""
+
+from __future__ import annotations
+
+import fcntl
+import os
+import shutil
+import subprocess
+import tempfile
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from pbx_plugin.sandbox.provision import ProvisionError
+
+SUITES = ("forky", "sid")
+"""Debian's releases that carry an Asterisk of version 20 or newer, in the order they are tried."""
+
+UNNEEDED = ("usr/share/doc", "usr/share/man", "usr/share/locale", "usr/share/info", "usr/share/perl")
+
+Say = Callable[[str], None]
+
+
+def unpack_asterisk(tree: Path, say: Say) -> None:
+    """Make `tree` a folder with Asterisk and every library it needs; returns at once when `tree` exists.
+
+    The folder gets its name only when it is complete, so a run that is cut short leaves nothing that looks finished.
+    A second process waits for the first.
+
+    Raises:
+        ProvisionError: not a Debian machine, no way to the mirror, or signatures that cannot be checked.
+    """
+    if shutil.which("apt-get") is None or shutil.which("dpkg-deb") is None:
+        raise ProvisionError("There is no Asterisk 20 or newer here, and no apt to get one: please install Asterisk.")
+    tree.parent.mkdir(mode=0o750, parents=True, exist_ok=True)
+    with _alone(tree.with_name(f"{tree.name}.lock"), say):
+        if tree.exists():
+            return
+        for left_over in tree.parent.glob(f"{tree.name}.making-*"):
+            shutil.rmtree(left_over, ignore_errors=True)
+        work = Path(tempfile.mkdtemp(prefix=f"{tree.name}.making-", dir=tree.parent))
+        try:
+            packages = _fetch(work, say)
+            say(f"Unpacking {len(packages)} packages")
+            made = work / "tree"
+            _unpack(packages, made)
+            made.rename(tree)
+        finally:
+            shutil.rmtree(work, ignore_errors=True)
+
+
+@contextmanager
+def _alone(lock: Path, say: Say) -> Iterator[None]:
+    with lock.open("w") as handle:
+        try:
+            fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            say("Another run is getting Asterisk ready: waiting for it")
+            fcntl.flock(handle, fcntl.LOCK_EX)
+        yield
+
+
+def _fetch(work: Path, say: Say) -> list[Path]:
+    mirror = _mirror(work)
+    failures = []
+    for suite in SUITES:
+        for number, keyring in enumerate(_keyrings(work)):
+            apt = Apt(work / f"{suite}-{number}", f"{mirror} {suite} main", keyring)
+            say(f"Asking Debian's package lists ({suite}) for Asterisk")
+            failure = apt.run("update", "-qq", "--error-on=any")
+            if failure is None:
+                say("Fetching Asterisk and what it needs, about 80 MB")
+                failure = apt.run("install", "-qq", "--download-only", "asterisk")
+            if failure is None:
+                return apt.packages()
+            failures.append(failure)
+    raise ProvisionError(
+        "Asterisk could not be fetched from the Debian mirror this machine uses.\n" + "\n".join(failures)
+    )
+
+
+def _mirror(work: Path) -> str:
+    """The machine's own mirror of Debian's main archive; the lists are fetched privately if the machine has none."""
+    found = _main_archives({})
+    if not found:
+        own = Apt(work / "machine", None, None)
+        own.run("update", "-qq")
+        found = _main_archives(own.environment)
+    if not found:
+        raise ProvisionError(
+            "There is no Asterisk 20 or newer here, and apt on this machine knows no Debian archive to take one from: "
+            "please install Asterisk."
+        )
+    return found[0]
+
+
+def _main_archives(environment: dict[str, str]) -> list[str]:
+    wanted = "$(ORIGIN)\t$(LABEL)\t$(COMPONENT)\t$(REPO_URI)"
+    answer = subprocess.run(
+        ["apt-get", "indextargets", "--format", wanted, "Created-By: Packages"],
+        env=os.environ | environment, capture_output=True, text=True, check=False,
+    )  # fmt: skip
+    rows = [line.split("\t") for line in answer.stdout.splitlines()]
+    return [row[3] for row in rows if row[:3] == ["Debian", "Debian", "main"]]
+
+
+def _keyrings(work: Path) -> Iterator[Path]:
+    """Debian's archive keys: the installed ones, then those of the newest keyring package the machine's apt offers.
+
+    The second are for a machine whose keys are older than the release, or that has none. They are as trustworthy as the
+    machine's own package source, which vouches for them.
+    """
+    yield from _keys_below(Path("/"))
+    apt = Apt(work / "keys", None, None)
+    if apt.run("update", "-qq") is None and apt.run("download", "-qq", "debian-archive-keyring") is None:
+        for package in apt.folder.glob("debian-archive-keyring_*.deb"):
+            subprocess.run(["dpkg-deb", "-x", package, apt.folder / "fresh"], check=True)
+            yield from _keys_below(apt.folder / "fresh")
+
+
+def _keys_below(root: Path) -> list[Path]:
+    names = ("debian-archive-keyring.gpg", "debian-archive-keyring.pgp")
+    return [path for name in names if (path := root / "usr/share/keyrings" / name).exists()][:1]
+
+
+def _unpack(packages: list[Path], tree: Path) -> None:
+    # Debian merged /bin, /sbin and /lib into /usr; the links must be there before the first package is unpacked.
+    for name in ("bin", "sbin", "lib", "lib64"):
+        (tree / "usr" / name).mkdir(mode=0o755, parents=True, exist_ok=True)
+        (tree / name).symlink_to(f"usr/{name}")
+    for package in packages:
+        done = subprocess.run(["dpkg-deb", "-x", package, tree], capture_output=True, text=True, check=False)
+        if done.returncode:
+            raise ProvisionError(f"{package.name} could not be unpacked: {done.stderr.strip()}")
+    for folder in UNNEEDED:
+        shutil.rmtree(tree / folder, ignore_errors=True)
+    # A package script would have chosen the English voice; no script was run.
+    sounds = tree / "usr/share/asterisk/sounds"
+    voices = sorted(voice for voice in sounds.glob("en_*") if voice.is_dir())
+    if voices and not (sounds / "en").exists():
+        (sounds / "en").symlink_to(voices[0].name)
+
+
+class Apt:
+    """apt-get with a state and a cache in `folder`; with the machine's proxies and certificates, and its sources
+    unless `source` (mirror, suite, component) names another, whose signatures `keyring` must vouch for."""
+
+    def __init__(self, folder: Path, source: str | None, keyring: Path | None) -> None:
+        self.folder = folder
+        for part in ("lists/partial", "archives/partial", "none"):
+            (folder / part).mkdir(mode=0o750, parents=True, exist_ok=True)
+        (folder / "status").touch()
+        lines = [
+            f'Dir::State "{folder}";', f'Dir::State::lists "{folder}/lists";', f'Dir::Cache "{folder}";',
+            f'Dir::Cache::archives "{folder}/archives";', 'APT::Sandbox::User "";', 'APT::Default-Release "";',
+            'APT::Install-Recommends "false";', 'APT::Get::Assume-Yes "true";', 'APT::Keep-Downloaded-Packages "true";',
+            'Acquire::Languages "none";', 'Acquire::Retries "3";',
+            # The machine's hooks are meant for the machine's own packages.
+            "#clear APT::Update::Pre-Invoke;", "#clear APT::Update::Post-Invoke;",
+            "#clear APT::Update::Post-Invoke-Success;", "#clear DPkg::Pre-Install-Pkgs;",
+            "#clear DPkg::Pre-Invoke;", "#clear DPkg::Post-Invoke;",
+        ]  # fmt: skip
+        if source is not None:
+            (folder / "sources.list").write_text(f"deb [signed-by={keyring}] {source}\n")
+            lines += [
+                f'Dir::State::status "{folder}/status";', f'Dir::Etc::sourcelist "{folder}/sources.list";',
+                f'Dir::Etc::sourceparts "{folder}/none";', f'Dir::Etc::preferences "{folder}/none/no";',
+                f'Dir::Etc::preferencesparts "{folder}/none";',
+            ]  # fmt: skip
+        (folder / "apt.conf").write_text("\n".join(lines) + "\n")
+        self.environment = {"APT_CONFIG": str(folder / "apt.conf"), "LC_ALL": "C.UTF-8"}
+
+    def run(self, *words: str) -> str | None:
+        """Run apt-get with `words`; None when all went well, else what it complained of."""
+        done = subprocess.run(
+            ["apt-get", *words], cwd=self.folder, env=os.environ | self.environment, stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, check=False,
+        )  # fmt: skip
+        return None if done.returncode == 0 else f"apt-get {' '.join(words)}:\n{done.stdout.strip()}"
+
+    def packages(self) -> list[Path]:
+        """The packages fetched so far."""
+        return sorted((self.folder / "archives").glob("*.deb"))
