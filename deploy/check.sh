@@ -1,0 +1,15 @@
+#!/bin/sh
+# Everything that needs no call: form, types, floors, unit and contract tests.
+set -eu
+. "$(dirname -- "$0")/lib.sh"
+sh deploy/setup.sh
+
+bin=$top/.venv/bin
+say "Form (ruff)"
+step "$bin/ruff" check --quiet
+step "$bin/ruff" format --check --quiet
+say "Types (mypy)"
+step "$bin/mypy" --no-error-summary
+quietly "Floors (import-linter)" "$bin/lint-imports" --no-logo
+say "Unit and contract tests"
+step "$bin/python" -m pytest -q -n 2 tests/unit tests/contract "$@"
