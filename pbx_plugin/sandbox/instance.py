@@ -18,7 +18,14 @@ from typing import Self
 
 from pbx_plugin.sandbox.instance_config import asterisk_conf, base_files
 from pbx_plugin.sandbox.instance_ports import PortBlock
-from pbx_plugin.sandbox.instance_process import end_group, forget_pid_file, has_ended, stop_left_over, write_pid_file
+from pbx_plugin.sandbox.instance_process import (
+    Lifeline,
+    end_group,
+    forget_pid_file,
+    has_ended,
+    stop_left_over,
+    write_pid_file,
+)
 from pbx_plugin.sandbox.provision import AsteriskBinary, ensure_asterisk
 
 LONGEST_SOCKET_PATH = 100
@@ -40,6 +47,8 @@ class AsteriskInstance:
     stays on the loopback only if the endpoints say `media_address` and `bind_rtp_to_media_address = yes`.
 
     `start` and `stop` may follow each other any number of times, also after `kill`. One thread drives an instance.
+    Its Asterisk ends with this process, however that ends, unless it is `detached`: then `stop_left_over(folder)` of
+    `instance_process` ends it from another.
     """
 
     def __init__(
@@ -51,6 +60,7 @@ class AsteriskInstance:
         http_port: int | None = None,
         binary: AsteriskBinary | None = None,
         moh: bytes | None = None,
+        detached: bool = False,
     ) -> None:
         self.folder = folder.resolve()
         self.ports = ports or PortBlock.take()
@@ -59,6 +69,8 @@ class AsteriskInstance:
         self.binary = binary or ensure_asterisk()
         self.configs = dict(configs or {})
         self._moh = moh
+        self._detached = detached
+        self._lifeline: Lifeline | None = None
         self._child: subprocess.Popen[bytes] | None = None
         self._run_dir = self.folder / "run"
 
@@ -130,6 +142,8 @@ class AsteriskInstance:
                 command, cwd=self.folder, env=_environment(), umask=0o027, stdin=subprocess.DEVNULL, stdout=console,
                 stderr=console, start_new_session=True, pass_fds=[self.ports.lock_fd],
             )  # fmt: skip
+        if not self._detached:
+            self._lifeline = Lifeline(self._child.pid, str(self.conf_path))
         write_pid_file(self.folder, self._child.pid)
         try:
             self._wait_booted(self._child, timeout)
@@ -146,14 +160,12 @@ class AsteriskInstance:
             self.thaw()
             with contextlib.suppress(AsteriskError):
                 self.rx("core stop now", timeout=timeout)
-        end_group(child, timeout)
-        self._after_end()
+        self._end(child, timeout)
 
     def kill(self) -> None:
         """SIGKILL Asterisk and what it started, as in a crash: files stay as they were at that moment."""
         if self._child is not None:
-            end_group(self._child, 0.0)
-            self._after_end()
+            self._end(self._child, None)
 
     def freeze(self) -> None:
         """Stop Asterisk's clock (SIGSTOP) until `thaw`."""
@@ -215,8 +227,11 @@ class AsteriskInstance:
                 raise AsteriskError(f"Asterisk ended at its start:\n{self.log_tail()}")
             if control.exists():
                 with contextlib.suppress(AsteriskError):
-                    self.rx("core waitfullybooted", timeout=max(0.1, until - time.monotonic()))
-                    return
+                    # An Asterisk that gives up during its start closes the line, without a word and without an error.
+                    if "has fully booted" in self.rx(
+                        "core waitfullybooted", timeout=max(0.1, until - time.monotonic())
+                    ):
+                        return
             time.sleep(0.05)
         raise AsteriskError(f"Asterisk did not boot within {timeout:g} s:\n{self.log_tail()}")
 
@@ -239,7 +254,12 @@ class AsteriskInstance:
             _folder((self.folder / "etc" / inside).parent)
             _write_file(self.folder / "etc" / inside, text.encode())
 
-    def _after_end(self) -> None:
+    def _end(self, child: subprocess.Popen[bytes], patience: float | None) -> None:
+        # Untied first: once the child is waited for, its number may be another's.
+        if self._lifeline is not None:
+            self._lifeline.untie()
+            self._lifeline = None
+        end_group(child, patience)
         self._child = None
         forget_pid_file(self.folder)
         if self._run_dir != self.folder / "run":

@@ -29,7 +29,9 @@ def write_pid_file(folder: Path, pid: int) -> None:
     """Remember in `folder` which process is its Asterisk."""
     began = _began(pid)
     if began is not None:
-        (folder / PID_FILE).write_text(f"{pid} {began}\n")
+        path = folder / PID_FILE
+        path.touch(mode=0o640)
+        path.write_text(f"{pid} {began}\n")
 
 
 def forget_pid_file(folder: Path) -> None:
@@ -71,6 +73,32 @@ def stop_left_over(folder: Path, patience: float = 5.0) -> bool:
     return True
 
 
+class Lifeline:
+    """Ends a process group when this process is gone, however it went: also by KILL, when nothing of it can clean up.
+
+    `mark` is a word of the group leader's command line, by which it is told from a later process of the same number.
+    """
+
+    _WATCH = """\
+read -r _
+alive() { grep -qaF -e "$2" "/proc/$1/cmdline" 2>/dev/null; }
+alive "$@" && kill -CONT "-$1" && kill -TERM "-$1"
+for _ in 1 2 3 4 5 6; do alive "$@" || exit 0; sleep 0.5; done
+kill -KILL "-$1"
+"""
+
+    def __init__(self, pid: int, mark: str) -> None:
+        self._watcher = subprocess.Popen(
+            ["sh", "-c", self._WATCH, "sh", str(pid), mark],
+            stdin=subprocess.PIPE, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, start_new_session=True,
+        )  # fmt: skip
+
+    def untie(self) -> None:
+        """Watch no longer, and end nothing; again is harmless."""
+        self._watcher.kill()
+        self._watcher.communicate()
+
+
 def has_ended(child: subprocess.Popen[bytes]) -> bool:
     """Whether our child has ended; unlike `poll` this keeps its number taken, so that its group can still be named."""
     if child.returncode is not None:
@@ -78,14 +106,14 @@ def has_ended(child: subprocess.Popen[bytes]) -> bool:
     return os.waitid(os.P_PID, child.pid, os.WEXITED | os.WNOHANG | os.WNOWAIT) is not None
 
 
-def end_group(child: subprocess.Popen[bytes], patience: float) -> None:
+def end_group(child: subprocess.Popen[bytes], patience: float | None) -> None:
     """Wait `patience` seconds for `child` to end by itself, as long again after TERM, then KILL it and all its group.
 
-    `child` must lead a process group of its own.
+    Without patience (None) KILL comes at once, as a crash would. `child` must lead a process group of its own.
     """
     if child.returncode is not None:
         return
-    if not _ends_within(child, patience):
+    if patience is not None and not _ends_within(child, patience):
         os.killpg(child.pid, signal.SIGTERM)
         _ends_within(child, patience)
     # Also when it ended by itself: scripts it started may still run. Its number is taken until `wait`.
