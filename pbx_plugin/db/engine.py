@@ -1,0 +1,135 @@
+"""Engines and sessions, and the one place where a database's troubles become StoreUnavailableError."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any
+from urllib.parse import quote
+
+from sqlalchemy import URL, Connection, Engine, Table, create_engine, event, make_url, update
+from sqlalchemy.engine import ExceptionContext
+from sqlalchemy.exc import DBAPIError, InterfaceError, InternalError, OperationalError, ProgrammingError
+from sqlalchemy.orm import ORMExecuteState, Session, UOWTransaction
+
+from pbx_plugin.db.models import RULEBOOK_TABLES, RevisionRow
+from pbx_plugin.services.ports import StoreUnavailableError
+
+WRITES = "pbx_plugin_writes"
+"""Execution option of a connection that is going to write: takes SQLite's write lock when it begins."""
+
+_DRIVERS = {
+    "mysql": "mysql+pymysql",
+    "mariadb": "mariadb+pymysql",
+    "postgres": "postgresql+psycopg",
+    "postgresql": "postgresql+psycopg",
+}
+_UNKNOWN_TABLE_OR_COLUMN = {"42P01", "42703", "1146", "1054"}
+
+
+def make_engine(url: str, *, busy_ms: int = 1000, foreign_keys: bool = True) -> Engine:
+    """Return an engine for ``sqlite:///…``, ``postgresql://…`` or ``mariadb://…``; nothing is opened yet.
+
+    Whatever is done through it raises StoreUnavailableError when the database is locked (for SQLite: longer than
+    ``busy_ms``), away, full, or without our tables. An SQLite file is never created here; ``upgrade`` does that.
+    """
+    target = make_url(url)
+    target = target.set(drivername=_DRIVERS.get(target.drivername, target.drivername))
+    if target.get_backend_name() == "sqlite":
+        engine = create_engine(_existing_file(target))
+        _tune_sqlite(engine, busy_ms, foreign_keys)
+    else:
+        engine = create_engine(target, pool_pre_ping=True, connect_args={"connect_timeout": 3})
+    event.listen(engine, "handle_error", _translate)
+    return engine
+
+
+@contextmanager
+def reading(engine: Engine) -> Iterator[Session]:
+    """Open a session that sees one consistent state of the database, and gives everything back at the end."""
+    session = Session(engine, expire_on_commit=False)
+    if engine.dialect.name == "postgresql":
+        session.connection(execution_options={"isolation_level": "REPEATABLE READ"})
+    with session:
+        yield session
+
+
+@contextmanager
+def writing(engine: Engine) -> Iterator[Session]:
+    """Open a session whose work is committed as one transaction at the end, or not at all when something is raised.
+
+    When it changed anything that the rulebook reads, the revision grows in the same transaction.
+    """
+    with Session(engine, expire_on_commit=False) as session:
+        _watch_rulebook(session)
+        session.connection(execution_options={WRITES: True})
+        yield session
+        session.commit()
+
+
+def _existing_file(url: URL) -> URL:
+    if not url.database or url.database == ":memory:" or url.database.startswith("file:"):
+        return url
+    return url.set(database=f"file:{quote(url.database)}").update_query_dict({"mode": "rw", "uri": "true"})
+
+
+def _tune_sqlite(engine: Engine, busy_ms: int, foreign_keys: bool) -> None:
+    @event.listens_for(engine, "connect")
+    def _connect(dbapi_connection: Any, _record: object) -> None:
+        # We begin transactions ourselves: the driver's own way starts them too late for a consistent read.
+        dbapi_connection.isolation_level = None
+        cursor = dbapi_connection.cursor()
+        cursor.execute(f"PRAGMA busy_timeout = {int(busy_ms)}")
+        cursor.execute("PRAGMA journal_mode = WAL")
+        # FULL, because journal segments are removed once their entries are committed here: with NORMAL a power
+        # cut may take back the last commits, and nothing would be left to write them again.
+        cursor.execute("PRAGMA synchronous = FULL")
+        cursor.execute(f"PRAGMA foreign_keys = {'ON' if foreign_keys else 'OFF'}")
+        cursor.close()
+
+    @event.listens_for(engine, "begin")
+    def _begin(connection: Connection) -> None:
+        # A reader that turns writer fails at once when somebody wrote in between; so writers lock from the start.
+        writes = connection.get_execution_options().get(WRITES, False)
+        connection.exec_driver_sql("BEGIN IMMEDIATE" if writes else "BEGIN")
+
+
+def _translate(context: ExceptionContext) -> None:
+    error = context.sqlalchemy_exception
+    if isinstance(error, DBAPIError) and _unavailable(error):
+        raise StoreUnavailableError(f"the database cannot be used now: {error.orig}") from error
+
+
+def _unavailable(error: DBAPIError) -> bool:
+    if isinstance(error, ProgrammingError):
+        arguments = getattr(error.orig, "args", ())
+        codes = {str(getattr(error.orig, "sqlstate", "")), str(arguments[0]) if arguments else ""}
+        return bool(codes & _UNKNOWN_TABLE_OR_COLUMN)
+    return error.connection_invalidated or isinstance(error, OperationalError | InterfaceError | InternalError)
+
+
+def _watch_rulebook(session: Session) -> None:
+    touched = False
+
+    def after_flush(_session: Session, context: UOWTransaction) -> None:
+        nonlocal touched
+        del context
+        rows = [*session.new, *session.deleted, *(row for row in session.dirty if session.is_modified(row))]
+        touched = touched or any(row.__tablename__ in RULEBOOK_TABLES for row in rows)
+
+    def on_execute(state: ORMExecuteState) -> None:
+        nonlocal touched
+        if state.is_insert or state.is_update or state.is_delete:
+            table = getattr(state.statement, "table", None)
+            touched = touched or (isinstance(table, Table) and table.name in RULEBOOK_TABLES)
+
+    def before_commit(_session: Session) -> None:
+        nonlocal touched
+        session.flush()
+        if touched:
+            touched = False
+            session.execute(update(RevisionRow).values(number=RevisionRow.number + 1))
+
+    event.listen(session, "after_flush", after_flush)
+    event.listen(session, "do_orm_execute", on_execute)
+    event.listen(session, "before_commit", before_commit)

@@ -1,0 +1,73 @@
+"""All tables in one place, for those who read and write them."""
+
+from __future__ import annotations
+
+from pbx_plugin.db.base import Base
+from pbx_plugin.db.models_audit import AuditRow, JournalMarkRow
+from pbx_plugin.db.models_calls import (
+    CallAliasRow,
+    CallMarkRow,
+    CallRow,
+    ConsentRow,
+    DecisionRow,
+    LegRow,
+    PartyEventRow,
+)
+from pbx_plugin.db.models_people import (
+    ConsentNumberRow,
+    DepartmentRow,
+    DeviceRow,
+    DirectNumberRow,
+    GroupMemberRow,
+    HuntGroupRow,
+    PersonRow,
+    TenantRow,
+)
+from pbx_plugin.db.models_policy import ExclusionRow, PolicyVersionRow, RevisionRow
+from pbx_plugin.db.models_recordings import GapRow, MediaRow, MediaState, RecordingRow
+
+RULEBOOK_TABLES = frozenset(
+    row.__tablename__
+    for row in (
+        TenantRow,
+        DepartmentRow,
+        PersonRow,
+        DeviceRow,
+        HuntGroupRow,
+        GroupMemberRow,
+        ConsentNumberRow,
+        DirectNumberRow,
+        PolicyVersionRow,
+        ExclusionRow,
+    )
+)
+"""Tables whose change raises the revision."""
+
+__all__ = [
+    "RULEBOOK_TABLES",
+    "AuditRow",
+    "Base",
+    "CallAliasRow",
+    "CallMarkRow",
+    "CallRow",
+    "ConsentNumberRow",
+    "ConsentRow",
+    "DecisionRow",
+    "DepartmentRow",
+    "DeviceRow",
+    "DirectNumberRow",
+    "ExclusionRow",
+    "GapRow",
+    "GroupMemberRow",
+    "HuntGroupRow",
+    "JournalMarkRow",
+    "LegRow",
+    "MediaRow",
+    "MediaState",
+    "PartyEventRow",
+    "PersonRow",
+    "PolicyVersionRow",
+    "RecordingRow",
+    "RevisionRow",
+    "TenantRow",
+]

@@ -1,0 +1,127 @@
+"""Captured media, the recordings that users own on them, and the stretches that should have been recorded.
+
+Like the calls' tables these come from journals and have no foreign keys.
+"""
+
+from __future__ import annotations
+
+from datetime import datetime
+from enum import StrEnum
+
+from sqlalchemy import JSON, BigInteger, Index, String
+from sqlalchemy.orm import Mapped, mapped_column
+
+from pbx_plugin.db.base import ID_LENGTH, NUMBER_LENGTH, TABLE_OPTIONS, Base, UtcDateTime, WireText, choice
+from pbx_plugin.db.models_calls import CHANNEL_LENGTH
+
+
+class MediaState(StrEnum):
+    """Where a captured segment stands. Listed from first to last: a row only ever moves forward."""
+
+    STARTING = "starting"
+    RECORDING = "recording"
+    CLOSED = "closed"
+    FAILED = "failed"
+    STORED = "stored"
+    ERASED = "erased"
+
+    @property
+    def rank(self) -> int:
+        """Place in the order; *stored* comes after *failed*: a complete file is the better truth."""
+        return list(MediaState).index(self)
+
+
+class MediaRow(Base):
+    """A captured pair of spool files and the stereo file made of it. Paths are relative to the archive."""
+
+    __tablename__ = "media"
+    __table_args__ = (
+        Index("ix_media_state_intended_at", "state", "intended_at"),
+        Index("ix_media_call_id", "call_id"),
+        TABLE_OPTIONS,
+    )
+
+    id: Mapped[str] = mapped_column(String(ID_LENGTH), primary_key=True)
+    tenant_id: Mapped[str] = mapped_column(String(ID_LENGTH), default="")
+    call_id: Mapped[str] = mapped_column(String(ID_LENGTH), default="")
+    state: Mapped[MediaState] = mapped_column(choice(MediaState))
+    anchor_channel: Mapped[str] = mapped_column(WireText(CHANNEL_LENGTH), default="")
+    spool_in: Mapped[str] = mapped_column(String(255), default="")
+    spool_out: Mapped[str] = mapped_column(String(255), default="")
+    in_side: Mapped[str] = mapped_column(String(10), default="")
+    intended_at: Mapped[datetime] = mapped_column(UtcDateTime)
+    started_at: Mapped[datetime | None] = mapped_column(UtcDateTime, default=None)
+    in_at: Mapped[datetime | None] = mapped_column(UtcDateTime, default=None)
+    out_at: Mapped[datetime | None] = mapped_column(UtcDateTime, default=None)
+    closed_at: Mapped[datetime | None] = mapped_column(UtcDateTime, default=None)
+    close_reason: Mapped[str] = mapped_column(WireText(200), default="")
+    stored_at: Mapped[datetime | None] = mapped_column(UtcDateTime, default=None)
+    failed_at: Mapped[datetime | None] = mapped_column(UtcDateTime, default=None)
+    fail_reason: Mapped[str] = mapped_column(WireText(500), default="")
+    erased_at: Mapped[datetime | None] = mapped_column(UtcDateTime, default=None)
+    path: Mapped[str] = mapped_column(String(255), default="")
+    peaks_path: Mapped[str] = mapped_column(String(255), default="")
+    sha256: Mapped[str] = mapped_column(String(64), default="")
+    size: Mapped[int] = mapped_column(BigInteger, default=0)
+    rate: Mapped[int] = mapped_column(default=0)
+    length_ms: Mapped[int] = mapped_column(BigInteger, default=0)
+    left_silent: Mapped[bool] = mapped_column(default=False)
+    right_silent: Mapped[bool] = mapped_column(default=False)
+    remarks: Mapped[list[str]] = mapped_column(JSON, default=list)
+
+
+class RecordingRow(Base):
+    """One user's recording: a claim on a media row, with the data of the call as they were when it began.
+
+    Names and numbers are copies: a recording outlives its user. The audio goes when the last row on its media goes.
+    """
+
+    __tablename__ = "recording"
+    __table_args__ = (
+        Index("ix_recording_tenant_id_at", "tenant_id", "at", "id"),
+        Index("ix_recording_person_id_at", "person_id", "at"),
+        Index("ix_recording_call_id", "call_id"),
+        Index("ix_recording_media_id", "media_id"),
+        TABLE_OPTIONS,
+    )
+
+    id: Mapped[str] = mapped_column(String(ID_LENGTH), primary_key=True)
+    media_id: Mapped[str] = mapped_column(String(ID_LENGTH))
+    call_id: Mapped[str] = mapped_column(String(ID_LENGTH))
+    tenant_id: Mapped[str] = mapped_column(String(ID_LENGTH))
+    person_id: Mapped[str] = mapped_column(String(ID_LENGTH))
+    decision_id: Mapped[str] = mapped_column(String(ID_LENGTH))
+    segment: Mapped[int]
+    at: Mapped[datetime] = mapped_column(UtcDateTime)
+    user_side: Mapped[str] = mapped_column(String(10))
+    direction: Mapped[str] = mapped_column(String(20))
+    user_name: Mapped[str] = mapped_column(WireText(200))
+    extension: Mapped[str] = mapped_column(WireText(32))
+    other_raw: Mapped[str] = mapped_column(WireText(NUMBER_LENGTH), default="")
+    other_e164: Mapped[str] = mapped_column(WireText(NUMBER_LENGTH), default="")
+    ddi: Mapped[str] = mapped_column(WireText(NUMBER_LENGTH), default="")
+    group_id: Mapped[str] = mapped_column(String(ID_LENGTH), default="")
+    evidence_id: Mapped[str] = mapped_column(WireText(ID_LENGTH), default="")
+    rule: Mapped[int] = mapped_column(default=0)
+    policy_version: Mapped[int] = mapped_column(default=0)
+    deletable_by_hand: Mapped[bool] = mapped_column(default=True)
+    retention_days: Mapped[int] = mapped_column(default=7)
+
+
+class GapRow(Base):
+    """A stretch that should have been recorded and was not; ``until`` is None while it goes on."""
+
+    __tablename__ = "gap"
+    __table_args__ = (
+        Index("ix_gap_call_id", "call_id"),
+        Index("ix_gap_tenant_id_since", "tenant_id", "since"),
+        TABLE_OPTIONS,
+    )
+
+    id: Mapped[str] = mapped_column(String(ID_LENGTH), primary_key=True)
+    tenant_id: Mapped[str] = mapped_column(String(ID_LENGTH))
+    call_id: Mapped[str] = mapped_column(String(ID_LENGTH))
+    person_id: Mapped[str] = mapped_column(String(ID_LENGTH))
+    since: Mapped[datetime] = mapped_column(UtcDateTime)
+    until: Mapped[datetime | None] = mapped_column(UtcDateTime, default=None)
+    reason: Mapped[str] = mapped_column(WireText(500))
