@@ -40,6 +40,17 @@ quietly() {
     fi
 }
 
+# shown WHAT COMMAND...: the same for a long one that shows a person at a terminal how far it is.
+shown() {
+    if ! [ -t 2 ]; then
+        quietly "$@"
+        return
+    fi
+    say "$1"
+    shift
+    "$@" >&2 9>&-
+}
+
 # step COMMAND...: run it so that TERM to this script reaches it, and this script ends only after it has.
 # An interrupt from the keyboard reaches it by itself; sh would have it ignored in the background, env takes that back.
 running=

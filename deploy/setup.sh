@@ -29,7 +29,10 @@ find_python() {
 
 # What pip has been told about where packages come from, in its own configuration or by its environment variables.
 pip_has_own_index() {
-    "$python" -m pip config list 2>/dev/null | grep -Eq "^(global|install|site|user|:env:)\.(index-url|no-index)="
+    for pip in "$cache/uv/bin/python" "$python"; do
+        if "$pip" -m pip config list 2>/dev/null | grep -Eq '^[^.]*\.(index-url|no-index)='; then return; fi
+    done
+    return 1
 }
 
 # The package that holds what is missing, for each thing that is.
@@ -107,7 +110,7 @@ if ! [ "$(cat .venv/.made-from 2>/dev/null)" = "$stamp" ] || ! .venv/bin/python 
     fi
     venv_python=$python
     if ! "$python" -c 'import sys; sys.exit(sys.version_info >= (3, 13))'; then venv_python=3.12; fi
-    quietly "Making the Python environment (.venv)" fill_environment ||
+    shown "Making the Python environment (.venv)" fill_environment ||
         fail 1 "The Python environment could not be made; the reason is above."
     printf '%s\n' "$stamp" >.venv/.made-from
 fi

@@ -12,7 +12,7 @@ import os
 import shutil
 import subprocess
 import tempfile
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -75,7 +75,7 @@ def _fetch(work: Path, say: Say) -> list[Path]:
             failure = apt.run("update", "-qq", "--error-on=any")
             if failure is None:
                 say("Fetching Asterisk and what it needs, about 80 MB")
-                failure = apt.run("install", "-qq", "--download-only", "asterisk")
+                failure = apt.run("install", "-qq", "--download-only", "asterisk", progress=say)
             if failure is None:
                 return apt.packages()
             failures.append(failure)
@@ -175,14 +175,33 @@ class Apt:
         (folder / "apt.conf").write_text("\n".join(lines) + "\n")
         self.environment = {"APT_CONFIG": str(folder / "apt.conf"), "LC_ALL": "C.UTF-8"}
 
-    def run(self, *words: str) -> str | None:
-        """Run apt-get with `words`; None when all went well, else what it complained of."""
-        done = subprocess.run(
-            ["apt-get", *words], cwd=self.folder, env=os.environ | self.environment, stdin=subprocess.DEVNULL,
-            stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, check=False,
-        )  # fmt: skip
-        return None if done.returncode == 0 else f"apt-get {' '.join(words)}:\n{done.stdout.strip()}"
+    def run(self, *words: str, progress: Say | None = None) -> str | None:
+        """Run apt-get with `words`; None when all went well, else what it complained of.
+
+        `progress` hears how far a download is, in a few lines.
+        """
+        heard, told = os.pipe()
+        with os.fdopen(heard) as status, (self.folder / "said").open("w+") as said:
+            apt = subprocess.Popen(
+                ["apt-get", "-o", f"APT::Status-Fd={told}", *words], cwd=self.folder, env=os.environ | self.environment,
+                stdin=subprocess.DEVNULL, stdout=said, stderr=said, pass_fds=[told],
+            )  # fmt: skip
+            os.close(told)
+            with apt:
+                _report(status, progress)
+            said.seek(0)
+            return None if apt.returncode == 0 else f"apt-get {' '.join(words)}:\n{said.read().strip()}"
 
     def packages(self) -> list[Path]:
         """The packages fetched so far."""
         return sorted((self.folder / "archives").glob("*.deb"))
+
+
+def _report(status: Iterable[str], progress: Say | None) -> None:
+    """Turn apt's lines `dlstatus:number:percent:what` into one line a fifth."""
+    reached = 0
+    for line in status:
+        fields = line.split(":")
+        if progress is not None and fields[0] == "dlstatus" and float(fields[2]) >= reached + 20:
+            reached = int(float(fields[2]) // 20 * 20)
+            progress(f"  {reached} %")
