@@ -1,0 +1,160 @@
+"""What the prompts say, per language, and under which name each is kept.
+
+The texts lie in ``ivr_prompts/<language>.toml``. A language without a file is spoken to in English.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import re
+import tomllib
+from dataclasses import dataclass
+from pathlib import Path
+
+from pbx_plugin.domain.rulebook import ConsentNumber, Rulebook
+
+FALLBACK = "en"
+"""The language that always has every prompt."""
+
+CONSENT = "consent"
+"""Name, in the text files, of the question that every consent number puts in its own words."""
+
+GENERAL = ("again-silence", "again-wrong", "thanks-yes", "thanks-no", "announce")
+"""Spoken prompts that are the same for all numbers."""
+
+_PLACEHOLDER = re.compile(r"\{(\w+)\}")
+_SAFE_ID = re.compile(r"[A-Za-z0-9_-]{1,64}")
+_SPACES = re.compile(r"\s+")
+# espeak-ng reads [[…]] as phonemes, and a company's name is not ours to trust.
+_UNSPOKEN = re.compile(r"[\x00-\x1f\x7f\[\]<>{}]+")
+
+
+class PromptTextError(Exception):
+    """A text file is missing or cannot be used; says which, and what is wrong with it."""
+
+
+@dataclass(frozen=True, slots=True)
+class Texts:
+    """One language's texts, still with their placeholders. ``voice`` is espeak-ng's name of it."""
+
+    language: str
+    text_version: str
+    voice: str
+    words_per_minute: int
+    prompts: dict[str, str]
+    purposes: dict[str, str]
+    one_day: str
+    many_days: str
+
+    def general(self, name: str) -> str:
+        """Return the words of one of :data:`GENERAL`."""
+        return _tidy(self.prompts[name])
+
+    def question(self, company: str, number: ConsentNumber) -> str:
+        """Return the words in which this number asks for consent."""
+        keeping = self.one_day if number.keep_days == 1 else self.many_days.replace("{days}", str(number.keep_days))
+        values = {
+            "company": _UNSPOKEN.sub(" ", company),
+            "purpose": self.purposes.get(number.purpose) or _UNSPOKEN.sub(" ", number.purpose),
+            "keeping": keeping,
+        }
+        return _tidy(_PLACEHOLDER.sub(lambda found: values[found[1]], self.prompts[CONSENT]))
+
+
+@dataclass(frozen=True, slots=True)
+class Wording:
+    """One prompt to be spoken: under which language and name it is kept, and its words.
+
+    ``general`` is its name in the text files; ``keep_days`` is 0 where no keeping time is told.
+    """
+
+    language: str
+    name: str
+    general: str
+    text: str
+    text_version: str
+    voice: str
+    words_per_minute: int
+    keep_days: int = 0
+    number: str = ""
+
+
+def question_name(number: ConsentNumber) -> str:
+    """Return the name under which this number's question is kept; safe as a file name whatever the id is."""
+    if _SAFE_ID.fullmatch(number.id):
+        return f"{CONSENT}-{number.id}"
+    return f"{CONSENT}-{hashlib.sha256(number.id.encode()).hexdigest()[:32]}"
+
+
+def base_language(tag: str) -> str:
+    """Return ``da`` for ``da-DK`` or ``da_DK``, in small letters."""
+    return re.split(r"[-_]", tag.strip().lower(), maxsplit=1)[0]
+
+
+def load_texts(folder: Path) -> dict[str, Texts]:
+    """Read all languages. Raises PromptTextError when a file cannot be used, or when English is not there."""
+    found = {path.stem: _read(path) for path in sorted(folder.glob("*.toml"))}
+    if FALLBACK not in found:
+        raise PromptTextError(f"{folder}: there is no {FALLBACK}.toml")
+    return found
+
+
+def wordings(rulebook: Rulebook, texts: dict[str, Texts]) -> list[Wording]:
+    """Return every prompt that this rulebook needs: the general ones in its languages (English always), each number's.
+
+    A number in a language that we have no texts for asks in English.
+    """
+    wanted = {FALLBACK} | {base_language(tenant.language) for tenant in rulebook.tenants.values()}
+    wanted |= {base_language(user.language) for user in rulebook.users}
+    wanted |= {base_language(number.language) for number in rulebook.consent_numbers}
+    made = [
+        _wording(texts[language], name, name, texts[language].general(name))
+        for language in sorted(wanted & texts.keys())
+        for name in GENERAL
+    ]
+    for number in sorted(rulebook.consent_numbers, key=lambda one: one.id):
+        spoken = texts.get(base_language(number.language)) or texts[FALLBACK]
+        tenant = rulebook.tenants.get(number.tenant_id)
+        text = spoken.question(tenant.name if tenant else "", number)
+        made.append(_wording(spoken, question_name(number), CONSENT, text, number))
+    return made
+
+
+def _wording(texts: Texts, name: str, general: str, text: str, number: ConsentNumber | None = None) -> Wording:
+    return Wording(
+        language=texts.language,
+        name=name,
+        general=general,
+        text=text,
+        text_version=texts.text_version,
+        voice=texts.voice,
+        words_per_minute=texts.words_per_minute,
+        keep_days=number.keep_days if number else 0,
+        number=number.number if number else "",
+    )
+
+
+def _read(path: Path) -> Texts:
+    try:
+        data = tomllib.loads(path.read_text(encoding="utf-8"))
+        texts = Texts(
+            language=path.stem,
+            text_version=str(data["text_version"]),
+            voice=str(data["voice"]),
+            words_per_minute=int(data["words_per_minute"]),
+            prompts={name: str(data["prompts"][name]) for name in (CONSENT, *GENERAL)},
+            purposes={key: str(value) for key, value in data["purposes"].items()},
+            one_day=str(data["keeping"]["one"]),
+            many_days=str(data["keeping"]["many"]),
+        )
+    except KeyError as error:
+        raise PromptTextError(f"{path}: {error.args[0]!r} is missing") from error
+    except (OSError, ValueError, TypeError, AttributeError) as error:
+        raise PromptTextError(f"{path}: {error}") from error
+    if set(_PLACEHOLDER.findall(texts.prompts[CONSENT])) != {"company", "purpose", "keeping"}:
+        raise PromptTextError(f"{path}: the consent text must name {{company}}, {{purpose}} and {{keeping}}, no more")
+    return texts
+
+
+def _tidy(text: str) -> str:
+    return _SPACES.sub(" ", text).strip()

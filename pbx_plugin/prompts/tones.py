@@ -1,0 +1,40 @@
+"""The tones that a user hears after the star code, told apart without words: up is on, down is off, low twice is no."""
+
+from __future__ import annotations
+
+import numpy as np
+from numpy.typing import NDArray
+
+TONES = ("toggle-on", "toggle-off", "denied")
+"""Names of the tones, beside the spoken prompts."""
+
+TONE_VERSION = "1"
+"""Raised whenever a tone changes."""
+
+_LOW_HZ = 425.0
+_MIDDLE_HZ = 600.0
+_HIGH_HZ = 900.0
+_BEEP_S = 0.12
+_PAUSE_S = 0.05
+_FADE_S = 0.01
+_LEVEL = 0.2
+"""Amplitude of full scale: a sine of about -17 dBFS, no louder than speech."""
+
+
+def tone(name: str, rate: int) -> NDArray[np.int16]:
+    """Return one of :data:`TONES` as mono samples at ``rate`` Hz. Raises KeyError for any other name."""
+    first, second = {
+        "toggle-on": (_MIDDLE_HZ, _HIGH_HZ),
+        "toggle-off": (_HIGH_HZ, _MIDDLE_HZ),
+        "denied": (_LOW_HZ, _LOW_HZ),
+    }[name]
+    pause = np.zeros(round(_PAUSE_S * rate))
+    sound = np.concatenate((_beep(first, rate), pause, _beep(second, rate)))
+    return np.round(sound * 32767).astype(np.int16)
+
+
+def _beep(hertz: float, rate: int) -> NDArray[np.float64]:
+    at = np.arange(round(_BEEP_S * rate)) / rate
+    # Without a fade the edges click.
+    fade = np.minimum(1.0, np.minimum(at, at[::-1]) / _FADE_S)
+    return np.asarray(_LEVEL * fade * np.sin(2 * np.pi * hertz * at), dtype=np.float64)
