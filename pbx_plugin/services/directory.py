@@ -1,0 +1,159 @@
+"""The site's people, groups, numbers and policies as the use cases see them: records, and the port to them.
+
+A *directory* is one open transaction. What a use case writes through it becomes true together, with its audit entry
+and a new revision of the rulebook, or not at all. Every lookup is within one company (tenant); removed users are kept for their
+recordings and are seen only where asked for.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Protocol
+
+from pbx_plugin.domain.call import Mode
+from pbx_plugin.domain.entries import Audited
+from pbx_plugin.domain.policy import Exclusion, HuntGroup, PolicyVersion
+from pbx_plugin.domain.rulebook import ConsentNumber, DirectNumber, Tenant
+
+UNDEFINED = "Undefined"
+"""What people call the department of users without one; no department may be named so."""
+
+
+class RefusedError(Exception):
+    """What was asked for cannot be done as asked: one line saying what is wrong, with the value, and what to do."""
+
+
+@dataclass(frozen=True, slots=True)
+class Person:
+    """A user as they stand in the directory. Devices are sorted. ``removed`` users are never recorded; their recordings stay."""
+
+    id: str
+    tenant_id: str
+    name: str
+    extension: str
+    ddi: str = ""
+    email: str = ""
+    mode: Mode = Mode.NEVER
+    enrolled: bool = False
+    department_id: str = ""
+    devices: tuple[str, ...] = ()
+    may_pause: bool = False
+    language: str = "en"
+    removed: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Department:
+    """A department; users without one belong to "Undefined", which is not kept."""
+
+    id: str
+    tenant_id: str
+    name: str
+
+
+@dataclass(frozen=True, slots=True)
+class AppliedPolicy:
+    """A policy version as it was applied: by whom, when (UTC), with which words."""
+
+    version: PolicyVersion
+    author: str
+    at: datetime
+    comment: str = ""
+
+
+class Directory(Protocol):
+    """One open transaction over the directory. Writing methods make the whole row so, whether it was there or not."""
+
+    def tenants(self) -> Sequence[Tenant]:
+        """Return all companies, by name."""
+        ...
+
+    def save_tenant(self, tenant: Tenant) -> None:
+        """Write a company."""
+        ...
+
+    def departments(self, tenant_id: str) -> Sequence[Department]:
+        """Return the departments, by name."""
+        ...
+
+    def save_department(self, department: Department) -> None:
+        """Write a department."""
+        ...
+
+    def delete_department(self, department: Department) -> None:
+        """Delete a department that no user has."""
+        ...
+
+    def people(self, tenant_id: str, *, removed: bool = False) -> Sequence[Person]:
+        """Return the users, by extension; with ``removed`` also those who left."""
+        ...
+
+    def save_person(self, person: Person) -> None:
+        """Write a user, with their devices and direct number."""
+        ...
+
+    def groups(self, tenant_id: str) -> Sequence[HuntGroup]:
+        """Return the hunt groups, by number."""
+        ...
+
+    def members(self, group_id: str) -> Sequence[str]:
+        """Return the ids of a group's users in the order in which they are rung."""
+        ...
+
+    def save_group(self, group: HuntGroup, members: Sequence[str]) -> None:
+        """Write a hunt group and its users (ids) in ringing order."""
+        ...
+
+    def delete_group(self, group: HuntGroup) -> None:
+        """Delete a hunt group to which no number leads."""
+        ...
+
+    def direct_numbers(self, tenant_id: str) -> Sequence[DirectNumber]:
+        """Return the direct numbers (DDIs), also those that lead to a user, by number."""
+        ...
+
+    def save_direct_number(self, number: DirectNumber) -> None:
+        """Write a direct number and where it leads."""
+        ...
+
+    def delete_direct_number(self, number: DirectNumber) -> None:
+        """Delete a direct number."""
+        ...
+
+    def consent_numbers(self, tenant_id: str) -> Sequence[ConsentNumber]:
+        """Return the consent numbers, by number."""
+        ...
+
+    def save_consent_number(self, number: ConsentNumber) -> None:
+        """Write a consent number."""
+        ...
+
+    def delete_consent_number(self, number: ConsentNumber) -> None:
+        """Delete a consent number to which no direct number leads."""
+        ...
+
+    def exclusions(self, tenant_id: str) -> Sequence[Exclusion]:
+        """Return all exclusions that were not taken back, also expired ones, in the order in which they were added."""
+        ...
+
+    def save_exclusion(self, tenant_id: str, exclusion: Exclusion, *, author: str, at: datetime) -> None:
+        """Write an exclusion; it acts at once."""
+        ...
+
+    def delete_exclusion(self, tenant_id: str, exclusion: Exclusion, *, author: str, at: datetime) -> None:
+        """Take an exclusion back; that it was there is remembered."""
+        ...
+
+    def policies(self, tenant_id: str) -> Sequence[AppliedPolicy]:
+        """Return all applied policy versions, oldest first; the last one is in force."""
+        ...
+
+    def add_policy(self, policy: AppliedPolicy) -> None:
+        """Add a policy version, which is then in force. Versions are never changed or deleted."""
+        ...
+
+    def audit(self, entry: Audited) -> None:
+        """Add an audit entry."""
+        ...

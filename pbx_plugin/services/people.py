@@ -1,0 +1,223 @@
+"""Users and departments: who is recorded how. People data is in force at once, without *apply*."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass, replace
+from typing import Any
+
+from pbx_plugin.domain.call import Mode
+from pbx_plugin.domain.rulebook import DirectNumber
+from pbx_plugin.services import numbering
+from pbx_plugin.services.audit import Desk, changed
+from pbx_plugin.services.directory import UNDEFINED, Department, Person, RefusedError
+
+_DEVICE = re.compile(r"[A-Za-z0-9]+/[A-Za-z0-9_.+-]{1,79}")
+_EMAIL = re.compile(r"[^@\s\x00-\x1f\x7f]+@[^@\s\x00-\x1f\x7f]+")
+
+
+@dataclass(frozen=True, slots=True)
+class PersonWish:
+    """What to set of a user; ``None`` leaves it. ``department`` is a name, ``ddi`` in any spelling, empty for none."""
+
+    name: str | None = None
+    extension: str | None = None
+    ddi: str | None = None
+    email: str | None = None
+    mode: Mode | None = None
+    department: str | None = None
+    devices: Sequence[str] | None = None
+    may_pause: bool | None = None
+    language: str | None = None
+
+
+def find(desk: Desk, who: str) -> Person:
+    """Return the user of that extension, id or exact name. Raises RefusedError when there is none or more than one."""
+    people = desk.directory.people(desk.tenant.id)
+    found = [p for p in people if who in (p.id, p.extension)] or [p for p in people if p.name == who]
+    if len(found) == 1:
+        return found[0]
+    if found:
+        raise RefusedError(
+            f"user {who!r} could be several: give the extension ({', '.join(p.extension for p in found)})"
+        )
+    raise RefusedError(f"no user {who!r}: give an extension, see 'pbx-plugin users list'")
+
+
+def find_department(desk: Desk, name: str) -> str:
+    """Return a department's id by name (or id); ``Undefined`` and an empty name are the department without id."""
+    if name in ("", UNDEFINED):
+        return ""
+    for department in desk.directory.departments(desk.tenant.id):
+        if name in (department.name, department.id):
+            return department.id
+    raise RefusedError(f"no department {name!r}: add it with 'pbx-plugin departments add', or see 'departments list'")
+
+
+def add(desk: Desk, wish: PersonWish) -> Person:
+    """Add a user. They are not enrolled, hence never recorded, until :func:`enrol`.
+
+    Raises RefusedError when name or extension is missing or taken, or any value is not usable.
+    """
+    if wish.name is None or wish.extension is None:
+        raise RefusedError("a user needs a name and an extension")
+    extension = numbering.clean_internal(wish.extension, "extension")
+    numbering.require_free(desk.directory, desk.tenant.id, extension)
+    fresh = Person(
+        id=desk.new_id(), tenant_id=desk.tenant.id, name="", extension=extension, language=desk.tenant.language
+    )
+    person = _granted(desk, fresh, replace(wish, extension=None))
+    _keep(desk, fresh, person)
+    desk.note("user added", person.id, **_plain(person))
+    return person
+
+
+def change(desk: Desk, people: Sequence[Person], wish: PersonWish) -> Sequence[Person]:
+    """Set the wished values of one or several users and return them as they now are. Unchanged users are not audited.
+
+    Raises RefusedError when a value is not usable, or when several would get one name, extension, DDI or device.
+    """
+    own = (wish.name, wish.extension, wish.ddi or None, wish.email or None, wish.devices or None)
+    if len(people) > 1 and any(value is not None for value in own):
+        raise RefusedError(
+            "name, extension, DDI, e-mail and device are one user's own: set them for one user at a time"
+        )
+    result = []
+    for person in people:
+        wanted = _granted(desk, person, wish)
+        if wanted != person:
+            _keep(desk, person, wanted)
+            desk.note("user changed", person.id, **changed(_plain(person), _plain(wanted)))
+        result.append(wanted)
+    return result
+
+
+def remove(desk: Desk, person: Person) -> Person:
+    """Let a user go: never recorded from now on, in no group any more; their recordings stay.
+
+    Their extension, devices and direct numbers become free.
+    """
+    for group in desk.directory.groups(desk.tenant.id):
+        members = list(desk.directory.members(group.id))
+        if person.id in members:
+            desk.directory.save_group(group, [m for m in members if m != person.id])
+    for number in desk.directory.direct_numbers(desk.tenant.id):
+        if number.user_id == person.id and number.e164 != person.ddi:
+            desk.directory.delete_direct_number(number)
+    gone = replace(person, removed=True, enrolled=False, extension="", ddi="", devices=())
+    _keep(desk, person, gone)
+    desk.note("user removed", person.id, name=person.name, extension=person.extension)
+    return gone
+
+
+def enrol(desk: Desk, person: Person, mode: Mode | None = None) -> Person:
+    """Enrol a user: from now on their mode counts. Without ``mode``, one who was in *never* starts on demand."""
+    wanted = replace(person, enrolled=True, mode=mode or (Mode.ON_DEMAND if person.mode is Mode.NEVER else person.mode))
+    if wanted != person:
+        _keep(desk, person, wanted)
+        desk.note("user enrolled", person.id, **changed(_plain(person), _plain(wanted)))
+    return wanted
+
+
+def unenrol(desk: Desk, person: Person) -> Person:
+    """Take a user's enrolment back: never recorded from now on; their mode is remembered."""
+    wanted = replace(person, enrolled=False)
+    if wanted != person:
+        _keep(desk, person, wanted)
+        desk.note("user unenrolled", person.id)
+    return wanted
+
+
+def add_department(desk: Desk, name: str) -> Department:
+    """Add a department. Raises RefusedError when the name is taken."""
+    name = numbering.clean_name(name, "the department's name")
+    if name == UNDEFINED:
+        raise RefusedError(f"department {UNDEFINED!r} is always there, for users without one")
+    if any(name in (d.name, d.id) for d in desk.directory.departments(desk.tenant.id)):
+        raise RefusedError(f"department {name!r} is there already")
+    department = Department(desk.new_id(), desk.tenant.id, name)
+    desk.directory.save_department(department)
+    desk.note("department added", department.id, name=name)
+    return department
+
+
+def remove_department(desk: Desk, name: str) -> Department:
+    """Remove a department. Raises RefusedError while users are in it or the policy in force speaks of it."""
+    identity = find_department(desk, name)
+    if not identity:
+        raise RefusedError(f"department {UNDEFINED!r} cannot be removed: it is where users without one are")
+    department = next(d for d in desk.directory.departments(desk.tenant.id) if d.id == identity)
+    inside = [p.extension for p in desk.directory.people(desk.tenant.id) if p.department_id == identity]
+    if inside:
+        raise RefusedError(f"department {department.name!r} has users ({', '.join(inside[:5])}): move them first")
+    policies = desk.directory.policies(desk.tenant.id)
+    if policies and any(identity in rule.department_ids for rule in policies[-1].version.departments.values()):
+        raise RefusedError(f"the policy in force speaks of department {department.name!r}: apply one without it first")
+    for person in desk.directory.people(desk.tenant.id, removed=True):
+        if person.removed and person.department_id == identity:
+            desk.directory.save_person(replace(person, department_id=""))
+    desk.directory.delete_department(department)
+    desk.note("department removed", department.id, name=department.name)
+    return department
+
+
+def _granted(desk: Desk, person: Person, wish: PersonWish) -> Person:
+    values: dict[str, Any] = {}
+    if wish.name is not None:
+        values["name"] = numbering.clean_name(wish.name, "the user's name")
+    if wish.extension is not None and wish.extension != person.extension:
+        values["extension"] = numbering.clean_internal(wish.extension, "extension")
+        numbering.require_free(desk.directory, desk.tenant.id, values["extension"])
+    if wish.ddi is not None:
+        values["ddi"] = _free_ddi(desk, person, wish.ddi) if wish.ddi else ""
+    if wish.email is not None:
+        if wish.email and not _EMAIL.fullmatch(wish.email):
+            raise RefusedError(f"e-mail {wish.email!r} is not an address: write it as anna@example.com")
+        values["email"] = wish.email
+    if wish.mode is not None:
+        values["mode"] = wish.mode
+    if wish.department is not None:
+        values["department_id"] = find_department(desk, wish.department)
+    if wish.devices is not None:
+        values["devices"] = tuple(_free_device(desk, person, device) for device in sorted(set(wish.devices)))
+    if wish.may_pause is not None:
+        values["may_pause"] = wish.may_pause
+    if wish.language is not None:
+        values["language"] = numbering.clean_language(wish.language)
+    return replace(person, **values)
+
+
+def _free_ddi(desk: Desk, person: Person, text: str) -> str:
+    e164 = numbering.direct_number(text, desk.tenant)
+    for number in desk.directory.direct_numbers(desk.tenant.id):
+        if number.e164 == e164 and number.user_id != person.id:
+            raise RefusedError(
+                f"direct number {e164} leads elsewhere already: remove it first ('numbers remove {e164}')"
+            )
+    return e164
+
+
+def _free_device(desk: Desk, person: Person, device: str) -> str:
+    if not _DEVICE.fullmatch(device):
+        raise RefusedError(f"device {device!r} is not an Asterisk endpoint: write it as PJSIP/101")
+    for other in desk.directory.people(desk.tenant.id):
+        if other.id != person.id and device in other.devices:
+            raise RefusedError(f"device {device} belongs to user {other.name} ({other.extension}): free it first")
+    return device
+
+
+def _keep(desk: Desk, before: Person, after: Person) -> None:
+    desk.directory.save_person(after)
+    if before.ddi == after.ddi:
+        return
+    if before.ddi:
+        desk.directory.delete_direct_number(DirectNumber(before.ddi, desk.tenant.id, user_id=after.id))
+    if after.ddi:
+        desk.directory.save_direct_number(DirectNumber(after.ddi, desk.tenant.id, user_id=after.id))
+
+
+def _plain(person: Person) -> dict[str, Any]:
+    values = asdict(person)
+    del values["id"], values["tenant_id"]
+    return {**values, "mode": person.mode.value, "devices": list(person.devices)}
