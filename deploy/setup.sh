@@ -53,7 +53,7 @@ install_packages() {
         fail 2 "Missing here: $* (Debian's names). Please install them, then run this again."
     fi
     if [ "$(id -u)" -ne 0 ]; then
-        fail 2 "Missing system packages. As root, run: apt-get install --no-install-recommends $*"
+        fail 2 "Missing system packages. As root, run: apt-get update && apt-get install --no-install-recommends $*"
     fi
     say "Installing system packages: $*"
     if ! apt_install "$@" >/dev/null 2>&1; then

@@ -21,6 +21,10 @@ from rich.console import Console
 OLDEST = 20
 """The oldest major version the recorder is made for: ARI's snoop, `eventFilter` and `*`-features as we use them."""
 
+OWN_ROOT = Path("/")
+OWN_PLACES = "/usr/sbin:/usr/local/sbin"
+"""Where the machine's own Asterisk is looked for besides `PATH`, which often lacks these for ordinary users."""
+
 
 class ProvisionError(Exception):
     """No usable Asterisk, and none could be made; the text says why and what to do, in words for a person."""
@@ -94,11 +98,10 @@ def asterisk_version(command: tuple[str, ...]) -> str | None:
 
 
 def _native() -> AsteriskBinary | None:
-    path = shutil.which("asterisk") or shutil.which("asterisk", path="/usr/sbin:/usr/local/sbin")
+    path = shutil.which("asterisk") or shutil.which("asterisk", path=OWN_PLACES)
     if path is None:
         return None
-    root = Path("/")
-    return _binary("native", root, (path,), _module_dirs(root), _data_dirs(root))
+    return _binary("native", OWN_ROOT, (path,), _module_dirs(OWN_ROOT), _data_dirs(OWN_ROOT))
 
 
 def _unpacked(tree: Path) -> AsteriskBinary | None:
