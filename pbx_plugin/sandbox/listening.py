@@ -46,7 +46,7 @@ SILENCE_DBFS = -60.0
 SILENCE_STEP_S = 0.01
 MISSING_SHARE = 0.05
 ALIGN_BAND_HZ = (400.0, 3200.0)
-ALIGN_SHARPNESS = 8.0
+ALIGN_SHARPNESS = 20.0  # measured: 50 to 66 for the same bursts, also through mu-law; 12 at most for different ones
 
 
 @dataclass(frozen=True, slots=True)
