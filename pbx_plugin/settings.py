@@ -79,13 +79,15 @@ class Paths(_Section):
 
 
 class Dialplan(_Section):
-    """What is generated and under which names. ``pjsip`` makes endpoints too (off where the admin has their own)."""
+    """What is generated and under which names. ``pjsip`` makes endpoints too (off where the admin has their own),
+    each with ``pjsip_options`` beside the usual ones."""
 
     from_users: str = "pbxrec-users"
     from_trunk: str = "pbxrec-trunk"
     trunk: str = "trunk"
     pjsip: bool = False
     toggle_digit: str = Field(default="4", pattern=r"^[0-9]$")
+    pjsip_options: dict[str, str] = {}
 
 
 class Recorder(_Section):
@@ -121,8 +123,7 @@ class Settings(BaseSettings):
     ) -> tuple[PydanticBaseSettingsSource, ...]:
         """Environment wins over the file, so that a unit file can override one value."""
         del dotenv_settings, file_secret_settings
-        file = TomlConfigSettingsSource(settings_cls, config_path())
-        return (init_settings, env_settings, file)
+        return (init_settings, env_settings, TomlConfigSettingsSource(settings_cls))
 
 
 def config_path() -> Path:
@@ -130,13 +131,20 @@ def config_path() -> Path:
     return Path(os.environ.get(CONFIG_VARIABLE) or DEFAULT_CONFIG)
 
 
-def load_settings() -> Settings:
-    """Read the settings. Raises SettingsError naming file and value when they cannot be used."""
-    path = config_path()
+def load_settings(path: Path | None = None) -> Settings:
+    """Read the settings from ``path``, else from the file in force.
+
+    Raises SettingsError naming file and value when they cannot be used.
+    """
+    path = path or config_path()
     if not path.is_file():
         raise SettingsError(f"no configuration at {path}: run 'pbx-plugin init', or set {CONFIG_VARIABLE}")
+
+    class _FromFile(Settings):
+        model_config = SettingsConfigDict(toml_file=path)
+
     try:
-        return Settings()
+        return _FromFile()
     except ValidationError as error:
         first = error.errors(include_input=False)[0]
         where = ".".join(str(part) for part in first["loc"])

@@ -22,7 +22,10 @@ DDI = "PBXREC_DDI"
 ROUTE = "PBXREC_ROUTE"
 """Set by the consent AGI for the dialplan: ``yes`` or ``no``, the branch to take."""
 
-CHANNEL_VARIABLES = (CONSENT, EVIDENCE, PRESENTED, DDI)
+LINKEDID = "CHANNEL(linkedid)"
+"""Asterisk's own name of the call; ARI channels do not carry it unless ``channelvars`` asks for it."""
+
+CHANNEL_VARIABLES = (CONSENT, EVIDENCE, PRESENTED, DDI, LINKEDID)
 """What ari.conf's ``channelvars`` must name."""
 
 PRESENTED_SEPARATOR = "+"
@@ -44,9 +47,6 @@ SNOOP_PREFIX = "pbxrec-"
 
 FEATURE = "pbxrec-toggle"
 """Name in features.conf's applicationmap."""
-
-SPOOL_FOLDER = "pbxrec"
-"""Our folder inside Asterisk's recording spool."""
 
 STASIS_APP = "pbxrec"
 """Default name of the recorder's Stasis application."""

@@ -86,7 +86,7 @@ class LegSeen:
 
 @dataclass(frozen=True, slots=True)
 class LegMoved:
-    """One step of the call's time line: ``what`` is ringing, talking, alone, hold, unhold, toggle, announcement, gone …"""
+    """One step of the call's time line: ``what`` is ringing, joined, left, hold, unhold, toggle, announcement, gone."""
 
     call_id: str
     channel_id: str

@@ -1,0 +1,238 @@
+"""The recorder of one Asterisk: wires stream, switchboard and performer together, and takes up where it left off."""
+
+from __future__ import annotations
+
+import asyncio
+from typing import Any
+
+import structlog
+
+from pbx_plugin.ari_app.capturing import Capturing, media_of_snoop
+from pbx_plugin.ari_app.connection import Connection
+from pbx_plugin.ari_app.finalising import Finalising
+from pbx_plugin.ari_app.performer import FindSound, Performer
+from pbx_plugin.ari_app.resync import missed
+from pbx_plugin.ari_app.signals import Signals
+from pbx_plugin.ari_app.switchboard import Switchboard
+from pbx_plugin.asterisk import variables
+from pbx_plugin.asterisk.ari import AriClient, AriError, AriUnreachableError
+from pbx_plugin.asterisk.ari_events import carries_marks, channels_in, happenings_in
+from pbx_plugin.clock import now
+from pbx_plugin.domain import happenings as h
+from pbx_plugin.domain.book import Book
+from pbx_plugin.domain.callstate import CallState, Capture, Phase
+from pbx_plugin.domain.commands import StopCapture
+from pbx_plugin.services.callmemory import UnreadableMemoryError, recall
+from pbx_plugin.services.ports import Journal, Recall, RulebookSource, StoreUnavailableError
+from pbx_plugin.settings import Settings
+
+log = structlog.get_logger(__name__)
+
+Json = dict[str, Any]
+
+AFTERMATH = 0.2
+"""Seconds between an unexpected end of a recording and calling it one: a hang-up's own event follows within 40 ms."""
+
+
+class CaptureWatch:
+    """Notices when Asterisk ended both files of a capture although nobody asked for it."""
+
+    def __init__(self, switchboard: Switchboard, performer: Performer) -> None:
+        self._switchboard = switchboard
+        self._performer = performer
+        self._ended: dict[str, set[str]] = {}
+        self._tasks: set[asyncio.Task[None]] = set()
+
+    def feed(self, event: Json) -> None:
+        """Take a RecordingFinished or RecordingFailed event."""
+        name = str(event["recording"]["name"])
+        media = name.rpartition("/")[2].rpartition("-")[0]
+        ended = self._ended.setdefault(media, set())
+        ended.add(name)
+        if len(ended) < 2:
+            return
+        del self._ended[media]
+        task = asyncio.create_task(self._later(media))
+        self._tasks.add(task)
+        task.add_done_callback(self._tasks.discard)
+
+    async def _later(self, media: str) -> None:
+        await asyncio.sleep(AFTERMATH)
+        if not self._performer.is_stopping(media):
+            self._switchboard.happen(h.CaptureEnded(now(), media))
+
+
+class RecorderApp:
+    """One running recorder. :meth:`run` returns only when it is cancelled."""
+
+    def __init__(
+        self,
+        settings: Settings,
+        ari: AriClient,
+        journal: Journal,
+        rulebooks: RulebookSource,
+        memory: Recall,
+        finalising: Finalising,
+        find_sound: FindSound,
+    ) -> None:
+        self._settings = settings
+        self._ari = ari
+        self._rulebooks = rulebooks
+        self._memory = memory
+        self._signals = Signals()
+        self._capturing = Capturing(ari, settings.ari.app, self._signals)
+        self._performer = Performer(self._capturing, finalising, journal, find_sound, self._happen)
+        self._switchboard: Switchboard | None = None
+        self._watch: CaptureWatch | None = None
+        self._revision = -1
+
+    async def run(self) -> None:
+        """Load the rules, connect and record. A database that is away is waited for; calls go on meanwhile."""
+        book = await self._first_book()
+        calls = await self._remembered()
+        info = await self._asterisk_id()
+        self._switchboard = Switchboard(info, book, self._performer.perform)
+        self._watch = CaptureWatch(self._switchboard, self._performer)
+        for call in calls:
+            self._switchboard.adopt(call)
+        connection = Connection(
+            self._ari, self._settings.ari.app, self._settings.recorder, self._resync, self._on_event
+        )
+        refreshing = asyncio.create_task(self._refresh())
+        try:
+            await connection.run()
+        finally:
+            refreshing.cancel()
+            self._performer.close()
+
+    def _happen(self, happening: h.Happening) -> None:
+        if self._switchboard is not None:
+            self._switchboard.happen(happening)
+
+    async def _first_book(self) -> Book:
+        while True:
+            book = await self._newer_book()
+            if book is not None:
+                return book
+            log.warning("no rulebook yet: nothing is recorded until the database answers")
+            await asyncio.sleep(self._settings.recorder.rulebook_refresh)
+
+    async def _newer_book(self) -> Book | None:
+        """Return the rulebook when the database has a newer one, None when not or when it is away."""
+        try:
+            revision = await asyncio.to_thread(self._rulebooks.revision)
+            if revision == self._revision:
+                return None
+            rules = await asyncio.to_thread(self._rulebooks.load)
+        except StoreUnavailableError:
+            return None
+        self._revision = revision
+        return Book.of(rules, now())
+
+    async def _refresh(self) -> None:
+        while True:
+            await asyncio.sleep(self._settings.recorder.rulebook_refresh)
+            book = await self._newer_book()
+            if book is not None and self._switchboard is not None:
+                self._switchboard.rules_changed(book, now())
+
+    async def _remembered(self) -> list[CallState]:
+        while True:
+            try:
+                rows = await asyncio.to_thread(self._memory.running_calls)
+                break
+            except StoreUnavailableError:
+                await asyncio.sleep(self._settings.recorder.rulebook_refresh)
+        calls = []
+        for row in rows:
+            try:
+                calls.append(recall(row.state))
+            except UnreadableMemoryError as error:
+                log.error("a remembered call cannot be read: it is seen anew", call=row.call_id, error=str(error))
+        return calls
+
+    async def _asterisk_id(self) -> str:
+        """Return what keeps two PBXs' linkedids apart. The entity id is stable across Asterisk's restarts."""
+        while True:
+            try:
+                info = await self._ari.info()
+                return str(info["system"]["entity_id"])
+            except (AriError, AriUnreachableError) as error:
+                log.warning("Asterisk does not answer", error=str(error))
+                await asyncio.sleep(1.0)
+
+    async def _on_event(self, event: Json) -> None:
+        if self._switchboard is None or self._watch is None:
+            return
+        self._signals.feed(event)
+        if event["type"] in ("RecordingFinished", "RecordingFailed"):
+            self._watch.feed(event)
+        for channel in channels_in(event):
+            if not carries_marks(channel):
+                await self._ask_marks(channel)
+        for happening in happenings_in(event):
+            self._switchboard.happen(happening)
+
+    async def _ask_marks(self, channel: Json) -> None:
+        """Ask Asterisk for the marks that ari.conf does not let through: without them consent would be unknown."""
+        found: dict[str, str] = {}
+        for name in variables.CHANNEL_VARIABLES:
+            found[name] = await self._ari.get_variable(channel["id"], name)
+        channel["channelvars"] = found
+
+    async def _resync(self) -> None:
+        """Compare with Asterisk: what was missed happens now; lost recordings end, stray snoops go."""
+        if self._switchboard is None:
+            return
+        channels, bridges = await asyncio.gather(self._ari.list_channels(), self._ari.list_bridges())
+        for channel in channels:
+            if not carries_marks(channel):
+                await self._ask_marks(channel)
+        for call in tuple(self._switchboard.calls.values()):
+            for capture in tuple(call.captures.values()):
+                await self._resume(call, capture.media)
+        for happening in missed(tuple(self._switchboard.calls.values()), channels, bridges, now()):
+            self._switchboard.happen(happening)
+        known = {media for call in self._switchboard.calls.values() for media in call.captures}
+        await self._finish_orphans()
+        for channel in channels:
+            media = media_of_snoop(channel["id"])
+            if channel["id"].startswith(variables.SNOOP_PREFIX) and media not in known:
+                await self._ari.hangup(channel["id"])
+
+    async def _resume(self, call: CallState, media: str) -> None:
+        """Go on with a capture: one that lives goes on, one whose worker died with the last run is ended."""
+        capture = call.captures[media]
+        match capture.phase:
+            case Phase.FAILED:
+                return
+            case Phase.RECORDING if await self._lives(capture):
+                return
+            case Phase.ANNOUNCING:
+                self._happen(h.AnnouncementDone(now(), media, False, "the recorder was restarted"))
+            case Phase.FINALISING:
+                self._happen(h.FinaliserLost(now(), media))
+            case _:
+                await self._capturing.stop(StopCapture(media, capture.spool_in, capture.spool_out))
+                self._happen(h.CaptureEnded(now(), media))
+
+    async def _lives(self, capture: Capture) -> bool:
+        names = (capture.spool_in, capture.spool_out)
+        return all([await self._capturing.is_live(name) for name in names])
+
+    async def _finish_orphans(self) -> None:
+        """Finalise segments that the books hold as open, but no running call knows (their call's state was lost)."""
+        if self._switchboard is None:
+            return
+        try:
+            rows = await asyncio.to_thread(self._memory.open_media)
+        except StoreUnavailableError as error:
+            log.warning("open segments are looked for at the next start", error=str(error))
+            return
+        known = {media for call in self._switchboard.calls.values() for media in call.captures}
+        for row in rows:
+            if row.media_id in known:
+                continue
+            log.warning("finishing a segment of an earlier run", media=row.media_id, state=row.state)
+            await self._capturing.stop(StopCapture(row.media_id, row.spool_in, row.spool_out))
+            self._performer.finish_orphan(row, now())

@@ -1,0 +1,75 @@
+"""Starts and stops the recorder as a process of its own."""
+
+from __future__ import annotations
+
+import asyncio
+import signal
+from contextlib import suppress
+from functools import partial
+from pathlib import Path
+
+import structlog
+
+from pbx_plugin.ari_app.finalising import Finalising
+from pbx_plugin.ari_app.recorder import RecorderApp
+from pbx_plugin.asterisk.ari import AriClient
+from pbx_plugin.bootstrap import build_journal, build_prompts, build_recall, build_rulebook_source
+from pbx_plugin.prompts.library import PromptLibrary
+from pbx_plugin.services.ports import Journal, JournalError
+from pbx_plugin.settings import Settings
+
+log = structlog.get_logger(__name__)
+
+JOURNAL_NAME = "recorder"
+CLOSING_PATIENCE = 5.0
+
+
+def run(settings: Settings) -> int:
+    """Record until told to stop (SIGTERM, SIGINT). Running recordings go on in Asterisk; the next start adopts them.
+
+    Returns 0 after an ordinary stop, 1 when the journal cannot be had (another recorder runs, or the disk refuses).
+    """
+    try:
+        journal = build_journal(settings, JOURNAL_NAME)
+    except JournalError as error:
+        log.error("the recorder cannot start", error=str(error))
+        return 1
+    try:
+        asyncio.run(_until_told(settings, journal))
+    finally:
+        journal.close(CLOSING_PATIENCE)
+    return 0
+
+
+async def _until_told(settings: Settings, journal: Journal) -> None:
+    task = asyncio.current_task()
+    loop = asyncio.get_running_loop()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        loop.add_signal_handler(number, partial(_stop, task))
+    finalising = Finalising(settings.paths.spool, settings.paths.archive, settings.recorder.shortest_ms)
+    finalising.start()
+    find_sound = partial(_find_sound, build_prompts(settings))
+    # What the last run said must be in the database before it is read back.
+    position = await asyncio.to_thread(journal.append)
+    try:
+        while not await asyncio.to_thread(journal.wait_applied, position, 1.0):
+            log.warning("the journal waits for the database")
+        async with AriClient(settings.ari) as ari:
+            app = RecorderApp(
+                settings, ari, journal, build_rulebook_source(settings), build_recall(settings), finalising, find_sound
+            )
+            with suppress(asyncio.CancelledError):
+                await app.run()
+    finally:
+        finalising.close()
+
+
+def _stop(task: asyncio.Task[None] | None) -> None:
+    log.info("stopping: running recordings go on in Asterisk")
+    if task is not None:
+        task.cancel()
+
+
+def _find_sound(prompts: PromptLibrary, language: str, name: str) -> Path | None:
+    found = prompts.sound(language or "en", name)
+    return Path(found.path) if found else None

@@ -1,0 +1,136 @@
+"""Holds the running calls and brings every happening to the right one. Synchronous: no happening waits for another."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from datetime import datetime
+
+import structlog
+
+from pbx_plugin.domain import happenings as h
+from pbx_plugin.domain.book import Book
+from pbx_plugin.domain.callstate import CallState
+from pbx_plugin.domain.commands import Command
+from pbx_plugin.domain.lifecycle import advance, begin, call_id_of, merge
+
+log = structlog.get_logger(__name__)
+
+Perform = Callable[[CallState, list[Command]], None]
+"""Takes a call as it is after a happening, with the commands to perform, in order."""
+
+
+class Switchboard:
+    """All calls that this recorder knows. ``perform`` is called for each happening that asks for something."""
+
+    def __init__(self, asterisk_id: str, book: Book, perform: Perform) -> None:
+        self.asterisk_id = asterisk_id
+        self.book = book
+        self.calls: dict[str, CallState] = {}
+        self._perform = perform
+        self._by_channel: dict[str, str] = {}
+        self._by_linkedid: dict[str, str] = {}
+        self._by_media: dict[str, str] = {}
+        self._by_bridge: dict[str, str] = {}
+
+    def adopt(self, call: CallState) -> None:
+        """Take in a call that an earlier run of the recorder remembered."""
+        self._keep(call, [])
+
+    def happen(self, happening: h.Happening) -> None:
+        """Let one thing happen. Whatever goes wrong in one call is logged and never reaches another."""
+        try:
+            self._happen(happening)
+        except Exception:
+            log.exception("a happening could not be taken", happening=repr(happening)[:400])
+
+    def rules_changed(self, book: Book, at: datetime) -> None:
+        """Put a new rulebook in force: new calls by it, running ones as far as its exclusions go."""
+        self.book = book
+        for call_id in tuple(self.calls):
+            self._advance(call_id, h.RulesChanged(at))
+
+    def call_of(self, channel: str) -> CallState | None:
+        """Return the call that a channel belongs to."""
+        return self.calls.get(self._by_channel.get(channel, ""))
+
+    def _happen(self, happening: h.Happening) -> None:
+        match happening:
+            case h.LegAppeared():
+                self._appear(happening)
+            case h.LegJoined():
+                self._join(happening)
+            case h.RulesChanged():
+                self.rules_changed(self.book, happening.at)
+            case h.LegDialled() | h.LegLeft() | h.LegHeld() | h.LegGone() | h.MarksSeen() | h.TogglePressed():
+                self._advance(self._by_channel.get(happening.channel, ""), happening)
+            case _:
+                self._advance(self._by_media.get(happening.media, ""), happening)
+
+    def _appear(self, seen: h.LegAppeared) -> None:
+        if seen.channel in self._by_channel:
+            return
+        call_id = self._by_linkedid.get(seen.linkedid)
+        if call_id is not None:
+            self._advance(call_id, seen)
+            return
+        call_id = call_id_of(self.asterisk_id, seen.linkedid)
+        if call_id in self.calls:
+            self._advance(call_id, seen)
+            return
+        call, commands = begin(self.asterisk_id, seen, self.book)
+        self._keep(call, commands)
+
+    def _join(self, seen: h.LegJoined) -> None:
+        """A leg that enters the bridge of another call makes the two calls one."""
+        mine = self._by_channel.get(seen.channel, "")
+        theirs = self._by_bridge.get(seen.bridge, "")
+        if mine in self.calls and theirs in self.calls and mine != theirs and self._occupied(theirs, seen.bridge):
+            pair = sorted((self.calls[mine], self.calls[theirs]), key=lambda call: (call.began_at, call.call_id))
+            older, younger = pair
+            merged, commands = merge(older, younger, seen.at, self.book)
+            del self.calls[younger.call_id]
+            self._by_bridge = {
+                bridge: older.call_id if call_id == younger.call_id else call_id
+                for bridge, call_id in self._by_bridge.items()
+            }
+            self._keep(merged, commands)
+            mine = older.call_id
+        if mine:
+            self._by_bridge[seen.bridge] = mine
+        self._advance(mine, seen)
+
+    def _occupied(self, call_id: str, bridge: str) -> bool:
+        return any(leg.bridge == bridge for leg in self.calls[call_id].legs.values())
+
+    def _advance(self, call_id: str, happening: h.Happening) -> None:
+        call = self.calls.get(call_id)
+        if call is None:
+            return
+        after, commands = advance(call, happening, self.book)
+        self._keep(after, commands, call)
+
+    def _keep(self, call: CallState, commands: list[Command], before: CallState | None = None) -> None:
+        if before is not None and before.legs.keys() != call.legs.keys():
+            for channel in before.legs.keys() - call.legs.keys():
+                self._by_channel.pop(channel, None)
+        for channel in call.legs:
+            self._by_channel[channel] = call.call_id
+        for linkedid in call.linkedids:
+            self._by_linkedid[linkedid] = call.call_id
+        for media in call.captures:
+            self._by_media[media] = call.call_id
+        for media in (before.captures.keys() - call.captures.keys()) if before else ():
+            self._by_media.pop(media, None)
+        if call.over:
+            self._forget(call)
+        else:
+            self.calls[call.call_id] = call
+        if commands:
+            self._perform(call, commands)
+
+    def _forget(self, call: CallState) -> None:
+        self.calls.pop(call.call_id, None)
+        for linkedid in call.linkedids:
+            self._by_linkedid.pop(linkedid, None)
+        for bridge in [bridge for bridge, call_id in self._by_bridge.items() if call_id == call.call_id]:
+            del self._by_bridge[bridge]

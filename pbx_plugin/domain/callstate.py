@@ -1,0 +1,165 @@
+"""The recorder's picture of one call: legs, marks, switches, decisions and captures. Immutable, JSON-able."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field, replace
+from datetime import datetime
+from enum import StrEnum
+
+from pbx_plugin.domain.call import Consent, ConsentBy, Marks, Number, Party, Switch, User
+from pbx_plugin.domain.decision import Decision
+from pbx_plugin.domain.entries import Side
+from pbx_plugin.domain.happenings import Carried
+from pbx_plugin.domain.policy import PolicyVersion
+
+
+@dataclass(frozen=True, slots=True)
+class Leg:
+    """One channel of the call. ``user`` is the person as they were when the call reached them, None outside.
+
+    ``local`` is the common name of a Local channel pair (both halves have it), empty for a real phone or trunk.
+    """
+
+    channel: str
+    name: str
+    number: Number
+    user: User | None = None
+    local: str = ""
+    originating: bool = True
+    bridge: str = ""
+    talking: bool = False
+    held: bool = False
+    carried: Carried = field(default_factory=Carried)
+
+    @property
+    def party(self) -> Party:
+        """Return who is heard on this leg."""
+        return Party(self.number, self.user)
+
+    @property
+    def external(self) -> bool:
+        """Whether this is a real leg of somebody outside the company."""
+        return self.user is None and not self.local
+
+
+class Phase(StrEnum):
+    """Where a capture stands. A failed one stays until its conversation ends, so that it is not tried in a loop."""
+
+    ANNOUNCING = "announcing"
+    STARTING = "starting"
+    RECORDING = "recording"
+    CLOSING = "closing"
+    FINALISING = "finalising"
+    FAILED = "failed"
+
+
+@dataclass(frozen=True, slots=True)
+class Capture:
+    """One segment: a conversation's two sides, recorded from the anchor leg for one or more users."""
+
+    media: str
+    number: int
+    phase: Phase
+    anchor: str
+    members: frozenset[str]
+    user_ids: tuple[str, ...]
+    in_side: Side
+    since: datetime
+    spool_in: str
+    spool_out: str
+    intended_at: datetime | None = None
+    in_at: datetime | None = None
+    out_at: datetime | None = None
+    closed_at: datetime | None = None
+    failure: str = ""
+
+    @property
+    def live(self) -> bool:
+        """Whether this capture serves its conversation now (or has failed to, for good)."""
+        return self.phase in (Phase.ANNOUNCING, Phase.STARTING, Phase.RECORDING, Phase.FAILED)
+
+
+@dataclass(frozen=True, slots=True)
+class Decided:
+    """The last decision for a user, and a key of the facts it rests on (to notice when they change)."""
+
+    decision_id: str
+    decision: Decision
+    facts_key: str
+
+
+@dataclass(frozen=True, slots=True)
+class CallState:
+    """Everything known of a running call. ``sticky`` are marks that stay although the leg that brought them is gone."""
+
+    call_id: str
+    tenant_id: str
+    linkedids: tuple[str, ...]
+    began_at: datetime
+    policy: PolicyVersion
+    off_at_start: bool
+    country: str
+    language: str
+    ddi: Number = field(default_factory=Number)
+    dialled: Number = field(default_factory=Number)
+    sticky: Marks = field(default_factory=Marks)
+    marks: Marks = field(default_factory=Marks)
+    legs: dict[str, Leg] = field(default_factory=dict)
+    switches: dict[str, Switch] = field(default_factory=dict)
+    decided: dict[str, Decided] = field(default_factory=dict)
+    captures: dict[str, Capture] = field(default_factory=dict)
+    announced: frozenset[str] = frozenset()
+    answered: bool = False
+    counter: int = 0
+    ended_at: datetime | None = None
+
+    @property
+    def over(self) -> bool:
+        """Whether nothing of this call needs the recorder any more."""
+        return self.ended_at is not None and not self.captures
+
+
+def marks_of(leg: Leg) -> Marks:
+    """Return the marks that one leg brings to its call."""
+    asked = leg.carried.consent is not Consent.NOT_REQUIRED
+    by = ConsentBy.OUR_IVR if asked else ConsentBy.NOBODY
+    return Marks(leg.carried.consent, by, leg.carried.evidence_id, leg.carried.presented_to)
+
+
+def effective_marks(call: CallState) -> Marks:
+    """Return the marks in force: the sticky ones and every living leg's, the strictest winning."""
+    marks = call.sticky
+    for leg in call.legs.values():
+        marks = marks.merged(marks_of(leg))
+    return marks
+
+
+def stick(call: CallState, leg: Leg) -> CallState:
+    """Let what must not be washed off stay with the call: refusals at once, all else when its leg is gone."""
+    brought = marks_of(leg)
+    final = brought.consent in (Consent.REFUSED, Consent.WITHDRAWN)
+    gone = leg.channel not in call.legs
+    if not (final or gone):
+        return replace(call, sticky=call.sticky.merged(Marks(presented_to=brought.presented_to)))
+    return replace(call, sticky=call.sticky.merged(brought))
+
+
+def merge_calls(older: CallState, younger: CallState) -> CallState:
+    """Return the one call that two became (attended transfer): the older lives on, with the marks of both.
+
+    What users had switched stays theirs; where both calls hold a decision for a user it is asked anew.
+    """
+    return replace(
+        older,
+        linkedids=older.linkedids + tuple(i for i in younger.linkedids if i not in older.linkedids),
+        sticky=older.sticky.merged(younger.sticky),
+        marks=older.marks.merged(younger.marks),
+        off_at_start=older.off_at_start,
+        legs=younger.legs | older.legs,
+        switches=younger.switches | older.switches,
+        decided=older.decided,
+        captures=younger.captures | older.captures,
+        announced=older.announced | younger.announced,
+        answered=older.answered or younger.answered,
+        counter=max(older.counter, younger.counter),
+    )

@@ -1,0 +1,82 @@
+"""Who talks to whom: conversations out of legs and bridges, and the facts of each user in one.
+
+A conversation is a set of real legs that hear each other: those in one talking bridge, and those that Local channel
+pairs join to it (a queue member dialled as ``Local/…`` puts two bridges in a row). Parking and music bridges are none.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+from pbx_plugin.domain.call import Direction, Number, Switch
+from pbx_plugin.domain.callstate import CallState, Leg
+from pbx_plugin.domain.decision import Facts
+
+
+@dataclass(frozen=True, slots=True)
+class Conversation:
+    """Two or more real legs that hear each other, in the order in which they came to the call."""
+
+    legs: tuple[Leg, ...]
+
+    @property
+    def members(self) -> frozenset[str]:
+        """Return the channels on it."""
+        return frozenset(leg.channel for leg in self.legs)
+
+    @property
+    def outside(self) -> tuple[Leg, ...]:
+        """Return the legs of people outside the company."""
+        return tuple(leg for leg in self.legs if leg.external)
+
+    @property
+    def inside(self) -> tuple[Leg, ...]:
+        """Return the legs of users."""
+        return tuple(leg for leg in self.legs if leg.user is not None)
+
+
+def conversations(legs: Iterable[Leg], *, hold_ends: bool) -> list[Conversation]:
+    """Return all conversations. With ``hold_ends`` a leg whose phone holds takes no part in any."""
+    bridged = [leg for leg in legs if leg.bridge and leg.talking]
+    root: dict[str, str] = {leg.bridge: leg.bridge for leg in bridged}
+
+    def find(bridge: str) -> str:
+        while root[bridge] != bridge:
+            bridge = root[bridge]
+        return bridge
+
+    halves: dict[str, str] = {}
+    for leg in bridged:
+        if leg.local:
+            other = halves.setdefault(leg.local, leg.bridge)
+            root[find(leg.bridge)] = find(other)
+    groups: dict[str, list[Leg]] = {}
+    for leg in bridged:
+        if not leg.local and not (hold_ends and leg.held):
+            groups.setdefault(find(leg.bridge), []).append(leg)
+    return [Conversation(tuple(found)) for found in groups.values() if len(found) > 1]
+
+
+def facts_of(call: CallState, talk: Conversation, leg: Leg) -> Facts:
+    """Return the facts of one user's part in a conversation of the call. ``leg`` must be a user's."""
+    if leg.user is None:
+        raise ValueError(f"leg {leg.channel} has no user")
+    outside = talk.outside
+    if not outside:
+        direction = Direction.INTERNAL
+    elif any(far.originating for far in outside):
+        direction = Direction.INCOMING
+    else:
+        direction = Direction.OUTGOING
+    return Facts(
+        user=leg.user,
+        direction=direction,
+        others=tuple(other.party for other in talk.legs if other.channel != leg.channel),
+        ddi=call.ddi if direction is Direction.INCOMING else Number(),
+        dialled=call.dialled,
+        marks=call.marks,
+        switch=call.switches.get(leg.user.id, Switch.UNTOUCHED),
+        off_at_start=call.off_at_start,
+        announced=bool(outside) and all(far.channel in call.announced for far in outside),
+    )

@@ -1,0 +1,185 @@
+"""What can happen to a call, in our own words. The Asterisk edge translates its events into these.
+
+``at`` is Asterisk's own time stamp of the event (aware UTC), so that cuts and starts are on one clock.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from datetime import datetime
+
+from pbx_plugin.domain.call import Consent
+
+
+@dataclass(frozen=True, slots=True)
+class Carried:
+    """The marks that a channel carries in its variables at one moment; ``presented_to`` are hunt group ids."""
+
+    consent: Consent = Consent.NOT_REQUIRED
+    evidence_id: str = ""
+    presented_to: tuple[str, ...] = ()
+    ddi: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class LegAppeared:
+    """A channel exists. ``device`` is its endpoint (``PJSIP/101``); ``dialled`` the number that it called, if it did.
+
+    ``originating`` is False for a channel that was dialled. ``number`` is the far end's number as received.
+    """
+
+    at: datetime
+    channel: str
+    name: str
+    linkedid: str
+    device: str
+    number: str
+    dialled: str = ""
+    originating: bool = True
+    carried: Carried = field(default_factory=Carried)
+
+
+@dataclass(frozen=True, slots=True)
+class LegDialled:
+    """A channel was dialled by another one, or its dialling came to an end (``status`` is Asterisk's DIALSTATUS)."""
+
+    at: datetime
+    channel: str
+    caller: str
+    number: str
+    status: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class LegJoined:
+    """A channel entered a bridge. ``talking`` is False for parking and music-on-hold bridges."""
+
+    at: datetime
+    channel: str
+    bridge: str
+    talking: bool = True
+
+
+@dataclass(frozen=True, slots=True)
+class LegLeft:
+    """A channel left a bridge."""
+
+    at: datetime
+    channel: str
+    bridge: str
+
+
+@dataclass(frozen=True, slots=True)
+class LegHeld:
+    """A phone put the other side on hold (``held``), or took it back."""
+
+    at: datetime
+    channel: str
+    held: bool
+
+
+@dataclass(frozen=True, slots=True)
+class LegGone:
+    """A channel hung up."""
+
+    at: datetime
+    channel: str
+    cause: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class MarksSeen:
+    """The channel's variables, as seen with any event; ``queue`` is the queue it is waiting in, if any."""
+
+    at: datetime
+    channel: str
+    carried: Carried
+    queue: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class TogglePressed:
+    """The star code was pressed on this channel's phone."""
+
+    at: datetime
+    channel: str
+
+
+@dataclass(frozen=True, slots=True)
+class AnnouncementDone:
+    """The announcement for a capture was heard to its end (``ok``), or could not be played."""
+
+    at: datetime
+    media: str
+    ok: bool
+    reason: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class CaptureStarted:
+    """Both sides are being recorded; times as Asterisk told them."""
+
+    at: datetime
+    media: str
+    in_at: datetime
+    out_at: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class CaptureEnded:
+    """Asterisk has closed both files of a capture, whether we asked for it or not."""
+
+    at: datetime
+    media: str
+
+
+@dataclass(frozen=True, slots=True)
+class CaptureFailed:
+    """A capture could not be started; nothing of it is being recorded."""
+
+    at: datetime
+    media: str
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class MediaSettled:
+    """The finaliser is through with a capture: stored, failed or erased. It may be forgotten."""
+
+    at: datetime
+    media: str
+
+
+@dataclass(frozen=True, slots=True)
+class FinaliserLost:
+    """The finaliser was stopped before it was through with this capture: it must be asked again."""
+
+    at: datetime
+    media: str
+
+
+@dataclass(frozen=True, slots=True)
+class RulesChanged:
+    """A new exclusion may be in force; it acts at once, on running calls too."""
+
+    at: datetime
+
+
+Happening = (
+    LegAppeared
+    | LegDialled
+    | LegJoined
+    | LegLeft
+    | LegHeld
+    | LegGone
+    | MarksSeen
+    | TogglePressed
+    | AnnouncementDone
+    | CaptureStarted
+    | CaptureEnded
+    | CaptureFailed
+    | MediaSettled
+    | FinaliserLost
+    | RulesChanged
+)
+"""Anything that :func:`pbx_plugin.domain.lifecycle.advance` takes."""

@@ -1,0 +1,248 @@
+"""The life of a call's recording: ``advance(call, happening, book) -> (call, commands)``. Pure and declarative.
+
+Every happening first changes the picture of the call (legs, marks, switches). Then the picture is compared with what
+should be: each user in a conversation is decided, the captures that the decisions want are worked out, and the
+difference to the captures that exist becomes commands. A restart, a doubled event or a merge therefore needs no
+special case: whatever led here, the same comparison says what is missing and what is too much.
+"""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from datetime import datetime
+from uuid import UUID, uuid5
+
+from pbx_plugin.domain import happenings as h
+from pbx_plugin.domain.book import Book
+from pbx_plugin.domain.call import Number
+from pbx_plugin.domain.callstate import CallState, Capture, Leg, Phase, merge_calls, stick
+from pbx_plugin.domain.commands import Command
+from pbx_plugin.domain.entries import (
+    CallBegan,
+    CallMerged,
+    LegSeen,
+    RecordingClosed,
+    RecordingFailed,
+    RecordingStarted,
+)
+from pbx_plugin.domain.reconcile import finalise, reconcile
+from pbx_plugin.domain.toggle import press
+from pbx_plugin.domain.turn import Turn
+
+CALL_NAMESPACE = UUID("6f3f7c0e-4c57-4a5a-9a3c-6b1f6a0c9a11")
+"""Call ids are made from Asterisk's own id and the linkedid: seeing a call again (restart, replay) finds it again."""
+
+
+def call_id_of(asterisk_id: str, linkedid: str) -> str:
+    """Return the id of the call that this Asterisk names ``linkedid``."""
+    return str(uuid5(CALL_NAMESPACE, f"{asterisk_id}/{linkedid}"))
+
+
+def begin(asterisk_id: str, first: h.LegAppeared, book: Book) -> tuple[CallState, list[Command]]:
+    """Start the picture of a call with its first channel; policy version and schedule are fixed from here on."""
+    user = book.by_device.get(first.device)
+    tenant = book.tenant_of(user, first.carried.ddi or first.dialled)
+    policy = book.rules.policy_of(tenant.id)
+    ddi = book.number(first.carried.ddi or first.dialled, tenant.country) if user is None else Number()
+    caller = Number(user.extension, user.ddi) if user else book.number(first.number, tenant.country)
+    internal = first.dialled in book.internal_numbers
+    call = CallState(
+        call_id=call_id_of(asterisk_id, first.linkedid),
+        tenant_id=tenant.id,
+        linkedids=(first.linkedid,),
+        began_at=first.at,
+        policy=policy,
+        off_at_start=policy.recording_off,
+        country=tenant.country,
+        language=tenant.language,
+        ddi=ddi,
+        dialled=book.number(first.dialled, tenant.country),
+    )
+    began = CallBegan(
+        call_id=call.call_id,
+        tenant_id=tenant.id,
+        linkedid=first.linkedid,
+        at=first.at,
+        policy_version=policy.number,
+        off_at_start=call.off_at_start,
+        direction="incoming" if user is None else "internal" if internal else "outgoing",
+        caller_raw=caller.raw,
+        caller_e164=caller.e164,
+        ddi_raw=ddi.raw,
+        ddi_e164=ddi.e164,
+        dialled_raw=first.dialled,
+    )
+    return advance(call, first, book, Turn.opened(call, book, first.at, began))
+
+
+def advance(
+    call: CallState, happening: h.Happening, book: Book, turn: Turn | None = None
+) -> tuple[CallState, list[Command]]:
+    """Return the call after ``happening`` and what is to be done now, in order.
+
+    Doubled or late happenings are harmless. ``turn`` is for :func:`begin` only.
+    """
+    turn = turn or Turn(call, book, happening.at)
+    match happening:
+        case h.LegAppeared():
+            _appear(turn, happening)
+        case h.LegDialled():
+            _dialled(turn, happening)
+        case h.LegJoined():
+            _join(turn, happening)
+        case h.LegLeft():
+            _leave(turn, happening)
+        case h.LegHeld():
+            _hold(turn, happening)
+        case h.LegGone():
+            _gone(turn, happening)
+        case h.MarksSeen():
+            _marks(turn, happening)
+        case h.TogglePressed():
+            press(turn, happening.channel)
+        case h.RulesChanged():
+            pass  # the comparison below asks the new exclusions
+        case _:
+            _capture_news(turn, happening)
+    reconcile(turn)
+    return turn.done()
+
+
+def merge(older: CallState, younger: CallState, at: datetime, book: Book) -> tuple[CallState, list[Command]]:
+    """Make two calls one (attended transfer, three-way): marks of both hold for all, captures are compared anew."""
+    turn = Turn(merge_calls(older, younger), book, at)
+    turn.say(CallMerged(older.call_id, younger.call_id, at))
+    turn.refresh_marks("two calls became one")
+    reconcile(turn)
+    return turn.done()
+
+
+def _appear(turn: Turn, seen: h.LegAppeared) -> None:
+    call = turn.call
+    if seen.channel in call.legs:
+        return
+    user = turn.book.by_device.get(seen.device)
+    local = seen.name.rpartition(";")[0] if seen.name.startswith("Local/") else ""
+    number = Number(user.extension, user.ddi) if user else turn.book.number(seen.number, call.country)
+    leg = Leg(seen.channel, seen.name, number, user, local, seen.originating, carried=seen.carried)
+    turn.put(leg)
+    if not local:
+        turn.say(_leg_seen(call, leg, seen.at))
+    turn.refresh_marks("a leg brought them")
+
+
+def _leg_seen(call: CallState, leg: Leg, at: datetime) -> LegSeen:
+    user_id = leg.user.id if leg.user else ""
+    return LegSeen(call.call_id, leg.channel, at, leg.name, user_id, leg.number.raw, leg.number.e164, leg.originating)
+
+
+def _dialled(turn: Turn, seen: h.LegDialled) -> None:
+    leg = turn.call.legs.get(seen.channel)
+    if leg is None:
+        return
+    number = turn.book.number(seen.number, turn.call.country) if leg.external and seen.number else leg.number
+    if leg.originating or number != leg.number:
+        leg = replace(leg, originating=False, number=number)
+        turn.put(leg)
+        if not leg.local:
+            turn.say(_leg_seen(turn.call, leg, seen.at))
+    if not leg.local:
+        turn.note(leg, "ringing" if not seen.status else f"dialled: {seen.status.lower()}")
+
+
+def _join(turn: Turn, seen: h.LegJoined) -> None:
+    leg = turn.call.legs.get(seen.channel)
+    if leg is None or (leg.bridge == seen.bridge and leg.talking == seen.talking):
+        return
+    turn.put(replace(leg, bridge=seen.bridge, talking=seen.talking))
+    if not leg.local:
+        turn.note(leg, "joined" if seen.talking else "parked", seen.bridge)
+
+
+def _leave(turn: Turn, seen: h.LegLeft) -> None:
+    leg = turn.call.legs.get(seen.channel)
+    if leg is None or leg.bridge != seen.bridge:
+        return
+    # A phone that leaves its bridge leaves its hold behind as well: Asterisk sends no unhold for it.
+    turn.put(replace(leg, bridge="", talking=False, held=False))
+    if not leg.local:
+        turn.note(leg, "left", seen.bridge)
+
+
+def _hold(turn: Turn, seen: h.LegHeld) -> None:
+    leg = turn.call.legs.get(seen.channel)
+    if leg is None or leg.held == seen.held:
+        return
+    turn.put(replace(leg, held=seen.held))
+    turn.note(leg, "hold" if seen.held else "unhold")
+
+
+def _gone(turn: Turn, seen: h.LegGone) -> None:
+    leg = turn.call.legs.get(seen.channel)
+    if leg is None:
+        return
+    legs = {channel: other for channel, other in turn.call.legs.items() if channel != seen.channel}
+    turn.call = stick(replace(turn.call, legs=legs), leg)
+    if not leg.local:
+        turn.note(leg, "gone", seen.cause)
+
+
+def _marks(turn: Turn, seen: h.MarksSeen) -> None:
+    leg = turn.call.legs.get(seen.channel)
+    if leg is None:
+        return
+    group = turn.book.by_queue.get(seen.queue) if seen.queue else None
+    presented = seen.carried.presented_to
+    if group is not None and group.id not in presented:
+        presented = (*presented, group.id)
+    carried = replace(seen.carried, presented_to=presented)
+    if carried != leg.carried:
+        turn.put(replace(leg, carried=carried))
+    turn.refresh_marks("channel variables")
+
+
+CaptureNews = (
+    h.AnnouncementDone | h.CaptureStarted | h.CaptureEnded | h.CaptureFailed | h.MediaSettled | h.FinaliserLost
+)
+
+
+def _capture_news(turn: Turn, news: CaptureNews) -> None:
+    """Take news of a capture: announcement heard, recording started, ended, failed, or its file settled."""
+    capture = turn.call.captures.get(news.media)
+    if capture is None:
+        return
+    match news:
+        case h.AnnouncementDone():
+            _announced(turn, capture, news)
+        case h.CaptureStarted() if capture.in_at is None:
+            turn.say(RecordingStarted(capture.media, news.at, news.in_at, news.out_at))
+            phase = Phase.RECORDING if capture.phase is Phase.STARTING else capture.phase
+            turn.set(replace(capture, phase=phase, in_at=news.in_at, out_at=news.out_at))
+        case h.CaptureFailed() if capture.phase in (Phase.STARTING, Phase.CLOSING):
+            turn.say(RecordingFailed(capture.media, news.at, news.reason))
+            if capture.phase is Phase.CLOSING:
+                turn.drop(capture)
+            else:
+                turn.set(replace(capture, phase=Phase.FAILED, failure=news.reason, since=news.at))
+        case h.CaptureEnded() if capture.phase is not Phase.FINALISING:
+            if capture.closed_at is None:
+                turn.say(RecordingClosed(capture.media, news.at, "Asterisk ended the recording"))
+                capture = replace(capture, closed_at=news.at)
+            finalise(turn, capture)
+        case h.MediaSettled() if capture.phase is Phase.FINALISING:
+            turn.drop(capture)
+        case h.FinaliserLost() if capture.phase is Phase.FINALISING:
+            finalise(turn, capture)
+        case _:
+            pass  # doubled news
+
+
+def _announced(turn: Turn, capture: Capture, news: h.AnnouncementDone) -> None:
+    if capture.phase is not Phase.ANNOUNCING:
+        return
+    outside = [leg for leg in turn.call.legs.values() if leg.channel in capture.members and leg.external]
+    if news.ok:
+        turn.call = replace(turn.call, announced=turn.call.announced | {leg.channel for leg in outside})
+        for leg in outside:
+            turn.note(leg, "announcement", "heard to its end")
+    turn.announcement_over(capture, news.ok, news.reason)

@@ -1,0 +1,216 @@
+"""Compares a call with what should be: decides each user, and starts and ends captures accordingly."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from uuid import UUID, uuid5
+
+from pbx_plugin.domain import naming
+from pbx_plugin.domain.callstate import Capture, Leg, Phase
+from pbx_plugin.domain.callstate import Decided as LastDecision
+from pbx_plugin.domain.commands import FinaliseMedia, PlayAnnouncement, StartCapture, StopAnnouncement, StopCapture
+from pbx_plugin.domain.conversation import Conversation, conversations, facts_of
+from pbx_plugin.domain.decide import decide
+from pbx_plugin.domain.decision import Decision, Verdict
+from pbx_plugin.domain.entries import CallEnded, Decided, RecordingClosed, RecordingIntended, Side
+from pbx_plugin.domain.explain import facts_as_dict, trace_as_list
+from pbx_plugin.domain.turn import Turn
+
+
+def reconcile(turn: Turn) -> None:
+    """Bring decisions and captures in line with the call as it is now, and end it when nobody is left."""
+    talks = conversations(turn.call.legs.values(), hold_ends=turn.call.policy.hold_closes_segment)
+    if talks and not turn.call.answered:
+        turn.call = replace(turn.call, answered=True)
+    wanted = {(talk.members, users): talk for talk in talks if (users := _users_to_record(turn, talk))}
+    for capture in tuple(turn.call.captures.values()):
+        if capture.live and (capture.members, capture.user_ids) not in wanted:
+            _end(turn, capture, _why_ended(turn, capture, talks))
+    for (members, users), talk in wanted.items():
+        capture = _serving(turn, members, users)
+        if capture is None:
+            _plan(turn, talk, users)
+        elif capture.phase is Phase.STARTING and capture.intended_at is None:
+            _start(turn, capture, talk)
+    if not turn.call.legs and turn.call.ended_at is None:
+        turn.call = replace(turn.call, ended_at=turn.at)
+        turn.say(CallEnded(turn.call.call_id, turn.at, "answered" if turn.call.answered else "not answered"))
+
+
+def finalise(turn: Turn, capture: Capture) -> None:
+    """Hand a closed capture over to the finaliser."""
+    if capture.intended_at is None or capture.closed_at is None:
+        raise ValueError(f"capture {capture.media} was never recorded")
+    turn.set(replace(capture, phase=Phase.FINALISING))
+    turn.ask(
+        FinaliseMedia(
+            media=capture.media,
+            tenant_id=turn.call.tenant_id,
+            spool_in=capture.spool_in,
+            spool_out=capture.spool_out,
+            in_side=capture.in_side.value,
+            intended_at=capture.intended_at,
+            in_at=capture.in_at,
+            out_at=capture.out_at,
+            closed_at=capture.closed_at,
+        )
+    )
+
+
+def _users_to_record(turn: Turn, talk: Conversation) -> tuple[str, ...]:
+    """Decide every user of a conversation; return those to record, the first to call first."""
+    ids = [leg.user.id for leg in talk.inside if leg.user and _decision(turn, talk, leg).verdict is Verdict.RECORD]
+    return tuple(dict.fromkeys(ids))
+
+
+def _decision(turn: Turn, talk: Conversation, leg: Leg) -> Decision:
+    """Return the decision for one user; say it when it, or what it rests on, is new."""
+    facts = facts_of(turn.call, talk, leg)
+    decision = decide(facts, turn.call.policy, turn.book.exclusions_of(turn.call.tenant_id))
+    # That the announcement was heard changes what comes first, not what is decided: no new entry for it.
+    key = repr((replace(facts, announced=False), decision.verdict, decision.rule))
+    last = turn.call.decided.get(facts.user.id)
+    if last is not None and last.facts_key == key:
+        if last.decision != decision:
+            kept = {**turn.call.decided, facts.user.id: replace(last, decision=decision)}
+            turn.call = replace(turn.call, decided=kept)
+    else:
+        decision_id, _ = turn.next_id("decision")
+        decided = {**turn.call.decided, facts.user.id: LastDecision(decision_id, decision, key)}
+        turn.call = replace(turn.call, decided=decided)
+        turn.say(
+            Decided(
+                decision_id=decision_id,
+                call_id=turn.call.call_id,
+                user_id=facts.user.id,
+                at=turn.at,
+                verdict=decision.verdict.value,
+                rule=decision.rule,
+                rule_name=decision.rule_name,
+                policy_version=decision.policy_version,
+                facts=facts_as_dict(facts),
+                trace=trace_as_list(decision),
+                announce=decision.announce.value if decision.announce else "",
+                consent_by=decision.consent_by.value,
+                evidence_id=facts.marks.evidence_id,
+            )
+        )
+    return decision
+
+
+def _serving(turn: Turn, members: frozenset[str], users: tuple[str, ...]) -> Capture | None:
+    for capture in turn.call.captures.values():
+        if capture.live and capture.members == members and capture.user_ids == users:
+            return capture
+    return None
+
+
+def _plan(turn: Turn, talk: Conversation, users: tuple[str, ...]) -> None:
+    """Plan a new segment: choose the leg that stays as its anchor, and have the announcement played first if need be.
+
+    The anchor is the outside party's leg, which survives every transfer between users; in an internal call it is the
+    first recorded user's own.
+    """
+    outside = talk.outside
+    anchor = outside[0] if outside else next(leg for leg in talk.inside if leg.user and leg.user.id == users[0])
+    media, number = turn.next_id("media")
+    spool_in = naming.spool_name(media, turn.at, naming.Sense.IN)
+    spool_out = naming.spool_name(media, turn.at, naming.Sense.OUT)
+    told = any(_told_first(turn, user_id) for user_id in users)
+    capture = Capture(
+        media=media,
+        number=number,
+        phase=Phase.ANNOUNCING if told else Phase.STARTING,
+        anchor=anchor.channel,
+        members=talk.members,
+        user_ids=users,
+        in_side=Side.RIGHT if outside else Side.LEFT,
+        since=turn.at,
+        spool_in=spool_in,
+        spool_out=spool_out,
+    )
+    if told:
+        turn.set(capture)
+        turn.note(anchor, "announcement", "begins")
+        turn.ask(PlayAnnouncement(media, anchor.channel, turn.call.language))
+    else:
+        _start(turn, capture, talk)
+
+
+def _told_first(turn: Turn, user_id: str) -> bool:
+    return turn.call.decided[user_id].decision.announce is not None
+
+
+def _start(turn: Turn, capture: Capture, talk: Conversation) -> None:
+    """Say that a segment will be recorded, one row for each user, and ask for it."""
+    capture = replace(capture, intended_at=turn.at)
+    turn.set(capture)
+    for user_id in capture.user_ids:
+        turn.say(_intended(turn, capture, talk, user_id))
+    turn.ask(StartCapture(capture.media, capture.anchor, capture.spool_in, capture.spool_out))
+
+
+def _intended(turn: Turn, capture: Capture, talk: Conversation, user_id: str) -> RecordingIntended:
+    call = turn.call
+    leg = next(leg for leg in talk.inside if leg.user and leg.user.id == user_id)
+    if leg.user is None:
+        raise ValueError(f"leg {leg.channel} has no user")
+    last = call.decided[user_id]
+    facts = facts_of(call, talk, leg)
+    other = facts.others[0].number
+    heard_left = bool(talk.outside) or leg.channel == capture.anchor
+    return RecordingIntended(
+        recording_id=str(uuid5(UUID(capture.media), f"recording {user_id}")),
+        media_id=capture.media,
+        call_id=call.call_id,
+        tenant_id=call.tenant_id,
+        user_id=user_id,
+        decision_id=last.decision_id,
+        segment=capture.number,
+        at=turn.at,
+        anchor_channel=capture.anchor,
+        spool_in=capture.spool_in,
+        spool_out=capture.spool_out,
+        in_side=capture.in_side,
+        user_side=Side.LEFT if heard_left else Side.RIGHT,
+        direction=facts.direction.value,
+        user_name=leg.user.name,
+        extension=leg.user.extension,
+        other_raw=other.raw,
+        other_e164=other.e164,
+        ddi=str(facts.ddi),
+        group_id=call.marks.presented_to[-1] if call.marks.presented_to else "",
+        evidence_id=call.marks.evidence_id,
+        rule=last.decision.rule,
+        policy_version=last.decision.policy_version,
+        deletable_by_hand=last.decision.deletable_by_hand,
+        retention_days=call.policy.retention_days,
+    )
+
+
+def _end(turn: Turn, capture: Capture, reason: str) -> None:
+    """End a capture that is no longer wanted, whatever its phase."""
+    match capture.phase:
+        case Phase.ANNOUNCING:
+            turn.drop(capture)
+            turn.ask(StopAnnouncement(capture.media))
+        case Phase.FAILED:
+            turn.drop(capture)
+        case _ if capture.intended_at is None:
+            turn.drop(capture)
+        case _:
+            turn.set(replace(capture, phase=Phase.CLOSING, closed_at=turn.at))
+            turn.say(RecordingClosed(capture.media, turn.at, reason))
+            turn.ask(StopCapture(capture.media, capture.spool_in, capture.spool_out))
+
+
+def _why_ended(turn: Turn, capture: Capture, talks: list[Conversation]) -> str:
+    """Say in plain words why a segment ended."""
+    if any(leg.held for leg in turn.call.legs.values() if leg.channel in capture.members):
+        return "hold"
+    if not any(capture.members <= talk.members or talk.members <= capture.members for talk in talks):
+        return "the conversation ended"
+    if not any(capture.members == talk.members for talk in talks):
+        return "the parties changed"
+    decisions = (turn.call.decided[user_id].decision for user_id in capture.user_ids)
+    return "; ".join(dict.fromkeys(f"now {d.verdict.value}: {d.rule_name}" for d in decisions))

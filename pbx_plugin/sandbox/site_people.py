@@ -1,0 +1,106 @@
+"""The company that lives in the sandbox: who is recorded how, which numbers lead where."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from pbx_plugin.domain.call import Mode
+from pbx_plugin.domain.policy import GroupKind
+from pbx_plugin.services import groups, numbers_service, people, policies
+from pbx_plugin.services.audit import Desk
+from pbx_plugin.services.numbers_service import ConsentWish
+from pbx_plugin.services.people import PersonWish
+
+COMPANY = "Sandbox A/S"
+COUNTRY = "DK"
+
+
+@dataclass(frozen=True, slots=True)
+class Resident:
+    """A user of the sandbox: phone account and extension are the same number."""
+
+    extension: str
+    name: str
+    mode: Mode
+    enrolled: bool = True
+
+
+@dataclass(frozen=True, slots=True)
+class Hunt:
+    """A hunt group of the sandbox, its members, and its policy's word."""
+
+    number: str
+    name: str
+    kind: GroupKind
+    policy: str
+    members: tuple[str, ...]
+
+
+CONSENT, REFUSED = "always (consent via IVR)", "never (refused via IVR)"
+
+RESIDENTS = (
+    Resident("101", "Anna Always", Mode.ALWAYS),
+    Resident("102", "Asger Always", Mode.ALWAYS),
+    Resident("103", "Agnes Always", Mode.ALWAYS),
+    Resident("111", "Oda On-Demand", Mode.ON_DEMAND),
+    Resident("112", "Otto On-Demand", Mode.ON_DEMAND),
+    Resident("113", "Olga On-Demand", Mode.ON_DEMAND),
+    Resident("121", "Nina Never", Mode.NEVER),
+    Resident("122", "Nils Never", Mode.NEVER),
+    Resident("123", "Nora Never", Mode.NEVER),
+    Resident("129", "Ulla Unenrolled", Mode.ALWAYS, enrolled=False),
+    Resident("131", "Rikke Ring", Mode.ON_DEMAND),
+    Resident("132", "Rasmus Ring", Mode.ON_DEMAND),
+    Resident("133", "Sara Silent", Mode.ALWAYS),
+    Resident("134", "Simon Silent", Mode.ALWAYS),
+    Resident("135", "Kirsten Queue", Mode.ON_DEMAND),
+    Resident("136", "Kaj Queue", Mode.ON_DEMAND),
+    Resident("137", "Vera Waiting", Mode.ALWAYS),
+    Resident("138", "Viggo Waiting", Mode.ALWAYS),
+)
+
+HUNTS = (
+    Hunt("601", "ring-recorded", GroupKind.RING_GROUP, CONSENT, ("131", "132")),
+    Hunt("602", "ring-unrecorded", GroupKind.RING_GROUP, REFUSED, ("133", "134")),
+    Hunt("603", "queue-recorded", GroupKind.QUEUE, CONSENT, ("135", "136")),
+    Hunt("604", "queue-unrecorded", GroupKind.QUEUE, REFUSED, ("137", "138")),
+)
+
+CONSENT_NUMBERS = {"701": ("601", "602", "en"), "702": ("603", "604", "da")}
+"""Number dialled: groups for yes and no, language."""
+
+WHITELISTED_DDI, WHITELISTED_USER = "+4570100900", "113"
+
+
+def ddi_of(extension: str) -> str:
+    """Return the direct number that leads to an extension, a group or a consent number of the sandbox."""
+    return f"+4570100{extension}"
+
+
+def populate(desk: Desk) -> None:
+    """Fill an empty company's directory and apply its first policy."""
+    for one in RESIDENTS:
+        wish = PersonWish(
+            name=one.name,
+            extension=one.extension,
+            ddi=ddi_of(one.extension),
+            mode=one.mode,
+            devices=[f"PJSIP/{one.extension}"],
+        )
+        person = people.add(desk, wish)
+        if one.enrolled:
+            people.enrol(desk, person, one.mode)
+    for hunt in HUNTS:
+        groups.add(desk, hunt.name, hunt.number, hunt.kind, hunt.members)
+    for number, (yes, no, language) in CONSENT_NUMBERS.items():
+        asked = ConsentWish(number=number, yes=yes, no=no, language=language, timeout_ms=3000)
+        numbers_service.add_consent(desk, asked)
+        numbers_service.add_ddi(desk, ddi_of(number), consent=number)
+    for hunt in HUNTS:
+        numbers_service.add_ddi(desk, ddi_of(hunt.number), group=hunt.number)
+    numbers_service.add_ddi(desk, WHITELISTED_DDI, user=WHITELISTED_USER)
+    document = {
+        "groups": {hunt.name: hunt.policy for hunt in HUNTS},
+        "whitelisted_ddis": [WHITELISTED_DDI],
+    }
+    policies.apply(desk, document, comment="the sandbox's first policy")
