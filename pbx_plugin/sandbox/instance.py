@@ -236,7 +236,9 @@ class AsteriskInstance:
         raise AsteriskError(f"Asterisk did not boot within {timeout:g} s:\n{self.log_tail()}")
 
     def _write(self) -> None:
-        for part in ("etc", "lib/keys", "cache", "log", "run", "agi-bin", "moh", "spool/recording", "spool/monitor"):
+        for part in ("etc", "lib/keys", "cache", "run", "agi-bin", "moh", "spool/recording", "spool/monitor"):
+            _folder(self.folder / part)
+        for part in ("log/cdr-custom", "log/cel-custom"):
             _folder(self.folder / part)
         if len(os.fsencode(self._run_dir / "asterisk.ctl")) > LONGEST_SOCKET_PATH:
             self._run_dir = Path(tempfile.mkdtemp(prefix="asterisk-"))

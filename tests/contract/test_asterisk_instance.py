@@ -20,6 +20,22 @@ BARE = {"modules.conf": "[modules]\nautoload = no\n"}
 """Asterisk without a single module: enough to start and to stop, and quick at both."""
 
 
+DIALPLAN = """
+[here]
+exten => 1,1,Answer()
+same => n,AGI(who.py)
+same => n,Playback(ours/short)
+same => n,Set(CDR(userfield)=${WHO} ${PLAYBACKSTATUS})
+same => n,Hangup()
+"""
+
+WHO = """#!/usr/bin/env python3
+import sys
+print("SET VARIABLE WHO script-%d" % sys.version_info[0], flush=True)
+sys.stdin.readline()
+"""
+
+
 def listening(pid: int) -> set[tuple[str, str, int]]:
     """(tcp or udp, address as in /proc/net, port) of every socket on which the process waits for someone."""
     inodes = set()
@@ -62,6 +78,7 @@ def asterisk(tmp_path_factory: pytest.TempPathFactory) -> Iterator[AsteriskInsta
     configs = {
         "pjsip.conf": f"[here]\ntype = transport\nprotocol = udp\nbind = 127.0.0.1:{sip}\n",
         "manager.conf": f"[general]\nenabled = yes\nbindaddr = 127.0.0.1\nport = {ami}\n",
+        "extensions.conf": DIALPLAN,
         "ari.conf": "[general]\nenabled = yes\n[rec]\ntype = user\npassword = secret\n",
     }
     with AsteriskInstance(tmp_path_factory.mktemp("pbx") / "a", configs, ports=ports) as running:
@@ -100,6 +117,19 @@ def test_ari_answers_on_the_http_port(asterisk: AsteriskInstance) -> None:
         urllib.request.urlopen(url, timeout=5)
     with refused.value as answer:
         assert answer.code == 401
+
+
+def test_a_call_runs_scripts_and_prompts_and_leaves_its_records(asterisk: AsteriskInstance) -> None:
+    script = asterisk.agi_dir / "who.py"
+    script.write_text(WHO)
+    script.chmod(0o750)
+    prompt = asterisk.sounds_dir / "en" / "ours" / "short.gsm"
+    prompt.parent.mkdir(mode=0o750)
+    prompt.touch(0o640)
+    prompt.write_bytes((asterisk.sounds_dir / "en" / "beep.gsm").read_bytes())
+    asterisk.rx("channel originate Local/1@here application Wait 5")
+    assert wait_until(lambda: asterisk.cdr_path.exists() and "script-3 SUCCESS" in asterisk.cdr_path.read_text())
+    assert wait_until(lambda: "LINKEDID_END" in asterisk.cel_path.read_text())
 
 
 def test_nobody_outside_this_machine_can_reach_it(asterisk: AsteriskInstance) -> None:
