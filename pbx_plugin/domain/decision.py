@@ -8,7 +8,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from enum import StrEnum
 
-from pbx_plugin.domain.call import ConsentBy, Direction, Marks, Number, Party, Switch, User
+from pbx_plugin.domain.call import Consent, ConsentBy, Direction, Marks, Number, Party, Switch, User
 from pbx_plugin.domain.policy import Announce
 
 
@@ -29,6 +29,8 @@ class Facts:
     a conference or three-way call. ``ddi`` is the first number an incoming caller dialled, kept to the end.
     ``dialled`` is the number this user (or a party of this call) dialled, for the emergency rule.
     ``off_at_start`` was judged once, when the call began: recording switched off, or outside the schedule.
+    ``excluded`` is the id of an exclusion that barred this call before (:attr:`Decision.excluded`): it stays for the
+    call's life, whoever left since and whatever number is shown now.
     """
 
     user: User
@@ -40,6 +42,7 @@ class Facts:
     switch: Switch = Switch.UNTOUCHED
     off_at_start: bool = False
     announced: bool = False
+    excluded: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,6 +61,8 @@ class Decision:
 
     ``announce`` is ``None`` when nobody needs to be told before recording may start (no external party, or told, or
     consented). ``may_switch_on`` / ``may_switch_off`` / ``may_pause`` say what the user's codes may do from here.
+    ``consent``, ``consent_by`` and ``evidence_id`` are the consent in force, which groups that the call was presented
+    to may have changed. ``excluded`` names the exclusion when rule 2 won: it is to stay with the call.
     """
 
     verdict: Verdict
@@ -70,9 +75,13 @@ class Decision:
     may_switch_on: bool = False
     may_switch_off: bool = False
     may_pause: bool = False
+    consent: Consent = Consent.NOT_REQUIRED
     consent_by: ConsentBy = ConsentBy.NOBODY
+    evidence_id: str = ""
+    excluded: str = ""
 
     @property
     def consent_proven(self) -> bool:
-        """Whether consent that this decision rests on was asked for by our own IVR."""
-        return self.consent_by is ConsentBy.OUR_IVR
+        """Whether the caller said yes to our own IVR, and the evidence of it is on file."""
+        given = self.consent is Consent.GIVEN and self.consent_by is ConsentBy.OUR_IVR
+        return given and bool(self.evidence_id)
