@@ -1,0 +1,312 @@
+"""The directory in the database: people, groups, numbers, exclusions and policies, one transaction at a time."""
+
+from __future__ import annotations
+
+import uuid
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager, suppress
+from datetime import datetime
+
+from sqlalchemy import Engine, delete, select
+from sqlalchemy.exc import IntegrityError
+from sqlalchemy.orm import Session
+
+from pbx_plugin.db.base import Base, clean_json
+from pbx_plugin.db.engine import reading, writing
+from pbx_plugin.db.models import (
+    AuditRow,
+    ConsentNumberRow,
+    DepartmentRow,
+    DeviceRow,
+    DirectNumberRow,
+    ExclusionRow,
+    GroupMemberRow,
+    HuntGroupRow,
+    PersonRow,
+    PolicyVersionRow,
+    TenantRow,
+)
+from pbx_plugin.db.rulebook import policy_body, policy_from_body
+from pbx_plugin.domain.entries import Audited
+from pbx_plugin.domain.policy import Exclusion, HuntGroup
+from pbx_plugin.domain.rulebook import ConsentNumber, DirectNumber, Tenant
+from pbx_plugin.services.directory import AppliedPolicy, Department, Directory, Person, RefusedError
+
+
+@contextmanager
+def read_directory(engine: Engine) -> Iterator[Directory]:
+    """Open the directory for looking only. Raises StoreUnavailableError while the database is away."""
+    with reading(engine) as session:
+        yield SqlDirectory(session)
+
+
+@contextmanager
+def change_directory(engine: Engine, *, dry_run: bool = False) -> Iterator[Directory]:
+    """Open the directory for a change, true as a whole at the end, or not at all when something is raised.
+
+    With ``dry_run`` everything is tried, and nothing stays. Raises StoreUnavailableError while the database is away.
+    """
+    with suppress(_NothingStaysError), writing(engine) as session:
+        yield SqlDirectory(session)
+        if dry_run:
+            raise _NothingStaysError
+
+
+class _NothingStaysError(Exception):
+    """Ends a trial run, so that its transaction is taken back."""
+
+
+class SqlDirectory:
+    """:class:`Directory` over one session; rows are flushed at once, so that a conflict is told where it happens."""
+
+    def __init__(self, session: Session) -> None:
+        self._session = session
+
+    def tenants(self) -> Sequence[Tenant]:
+        """Return all companies, by name."""
+        rows = self._session.scalars(select(TenantRow).order_by(TenantRow.name))
+        return [Tenant(row.id, row.name, row.country, row.language) for row in rows]
+
+    def save_tenant(self, tenant: Tenant) -> None:
+        """Write a company."""
+        self._write(TenantRow(id=tenant.id, name=tenant.name, country=tenant.country, language=tenant.language))
+
+    def departments(self, tenant_id: str) -> Sequence[Department]:
+        """Return the departments, by name."""
+        query = select(DepartmentRow).where(DepartmentRow.tenant_id == tenant_id).order_by(DepartmentRow.name)
+        return [Department(row.id, row.tenant_id, row.name) for row in self._session.scalars(query)]
+
+    def save_department(self, department: Department) -> None:
+        """Write a department."""
+        self._write(DepartmentRow(id=department.id, tenant_id=department.tenant_id, name=department.name))
+
+    def delete_department(self, department: Department) -> None:
+        """Delete a department that no user has."""
+        self._session.execute(delete(DepartmentRow).where(DepartmentRow.id == department.id))
+
+    def people(self, tenant_id: str, *, removed: bool = False) -> Sequence[Person]:
+        """Return the users, by extension; with ``removed`` also those who left."""
+        query = select(PersonRow).where(PersonRow.tenant_id == tenant_id)
+        if not removed:
+            query = query.where(PersonRow.active)
+        return [_person(row) for row in self._session.scalars(query.order_by(PersonRow.extension, PersonRow.name))]
+
+    def save_person(self, person: Person) -> None:
+        """Write a user, with their devices; a device that stays keeps its secret."""
+        row = self._session.get(PersonRow, person.id)
+        if row is None:
+            row = PersonRow(id=person.id, tenant_id=person.tenant_id)
+            self._session.add(row)
+        row.name, row.email, row.language = person.name, person.email, person.language
+        row.extension, row.ddi = person.extension or None, person.ddi
+        row.mode, row.enrolled, row.may_pause = person.mode, person.enrolled, person.may_pause
+        row.department_id, row.active = person.department_id or None, not person.removed
+        kept = [device for device in row.devices if device.endpoint in person.devices]
+        known = {device.endpoint for device in kept}
+        row.devices = kept + [
+            DeviceRow(id=str(uuid.uuid4()), tenant_id=person.tenant_id, person_id=person.id, endpoint=endpoint)
+            for endpoint in person.devices
+            if endpoint not in known
+        ]
+        self._flush(f"extension {person.extension} or a device of {person.name}")
+
+    def groups(self, tenant_id: str) -> Sequence[HuntGroup]:
+        """Return the hunt groups, by number."""
+        query = select(HuntGroupRow).where(HuntGroupRow.tenant_id == tenant_id).order_by(HuntGroupRow.number)
+        return [
+            HuntGroup(row.id, row.tenant_id, row.number, row.name, row.kind) for row in self._session.scalars(query)
+        ]
+
+    def members(self, group_id: str) -> Sequence[str]:
+        """Return the ids of a group's users in the order in which they are rung."""
+        query = select(GroupMemberRow.person_id).where(GroupMemberRow.group_id == group_id)
+        return list(self._session.scalars(query.order_by(GroupMemberRow.position)))
+
+    def save_group(self, group: HuntGroup, members: Sequence[str]) -> None:
+        """Write a hunt group and its users (ids) in ringing order."""
+        row = HuntGroupRow(
+            id=group.id, tenant_id=group.tenant_id, number=group.number, name=group.name, kind=group.kind
+        )
+        self._write(row, f"group {group.name}")
+        self._session.execute(delete(GroupMemberRow).where(GroupMemberRow.group_id == group.id))
+        self._session.expire_all()
+        for position, person_id in enumerate(members):
+            self._session.add(
+                GroupMemberRow(group_id=group.id, person_id=person_id, tenant_id=group.tenant_id, position=position)
+            )
+        self._flush(f"group {group.name}")
+
+    def delete_group(self, group: HuntGroup) -> None:
+        """Delete a hunt group to which no number leads."""
+        self._session.execute(delete(GroupMemberRow).where(GroupMemberRow.group_id == group.id))
+        self._session.execute(delete(HuntGroupRow).where(HuntGroupRow.id == group.id))
+
+    def direct_numbers(self, tenant_id: str) -> Sequence[DirectNumber]:
+        """Return the direct numbers (DDIs), also those that lead to a user, by number."""
+        query = select(DirectNumberRow).where(DirectNumberRow.tenant_id == tenant_id).order_by(DirectNumberRow.e164)
+        return [
+            DirectNumber(row.e164, row.tenant_id, row.person_id or "", row.group_id or "", row.consent_number_id or "")
+            for row in self._session.scalars(query)
+        ]
+
+    def save_direct_number(self, number: DirectNumber) -> None:
+        """Write a direct number and where it leads."""
+        found = select(DirectNumberRow).where(
+            DirectNumberRow.e164 == number.e164, DirectNumberRow.tenant_id == number.tenant_id
+        )
+        row = self._session.scalars(found).one_or_none()
+        if row is None:
+            row = DirectNumberRow(id=str(uuid.uuid4()), tenant_id=number.tenant_id, e164=number.e164)
+            self._session.add(row)
+        row.person_id, row.group_id = number.user_id or None, number.group_id or None
+        row.consent_number_id = number.consent_number_id or None
+        self._flush(f"direct number {number.e164}")
+
+    def delete_direct_number(self, number: DirectNumber) -> None:
+        """Delete a direct number."""
+        self._session.execute(
+            delete(DirectNumberRow).where(
+                DirectNumberRow.e164 == number.e164, DirectNumberRow.tenant_id == number.tenant_id
+            )
+        )
+
+    def consent_numbers(self, tenant_id: str) -> Sequence[ConsentNumber]:
+        """Return the consent numbers, by number."""
+        query = select(ConsentNumberRow).where(ConsentNumberRow.tenant_id == tenant_id)
+        return [
+            ConsentNumber(
+                id=row.id,
+                tenant_id=row.tenant_id,
+                number=row.number,
+                language=row.language,
+                yes_group_id=row.yes_group_id,
+                no_group_id=row.no_group_id,
+                purpose=row.purpose,
+                keep_days=row.keep_days,
+                tries=row.tries,
+                timeout_ms=row.timeout_ms,
+            )
+            for row in self._session.scalars(query.order_by(ConsentNumberRow.number))
+        ]
+
+    def save_consent_number(self, number: ConsentNumber) -> None:
+        """Write a consent number."""
+        row = ConsentNumberRow(
+            id=number.id,
+            tenant_id=number.tenant_id,
+            number=number.number,
+            language=number.language,
+            yes_group_id=number.yes_group_id,
+            no_group_id=number.no_group_id,
+            purpose=number.purpose,
+            keep_days=number.keep_days,
+            tries=number.tries,
+            timeout_ms=number.timeout_ms,
+        )
+        self._write(row, f"consent number {number.number}")
+
+    def delete_consent_number(self, number: ConsentNumber) -> None:
+        """Delete a consent number to which no direct number leads."""
+        self._session.execute(delete(ConsentNumberRow).where(ConsentNumberRow.id == number.id))
+
+    def exclusions(self, tenant_id: str) -> Sequence[Exclusion]:
+        """Return all exclusions that were not taken back, also expired ones, in the order in which they were added."""
+        query = select(ExclusionRow).where(ExclusionRow.tenant_id == tenant_id, ExclusionRow.removed_at.is_(None))
+        return [
+            Exclusion(row.id, row.pattern, row.prefix, row.person_id or "", row.reason, row.expires_at)
+            for row in self._session.scalars(query.order_by(ExclusionRow.created_at, ExclusionRow.id))
+        ]
+
+    def save_exclusion(self, tenant_id: str, exclusion: Exclusion, *, author: str, at: datetime) -> None:
+        """Write an exclusion; it acts at once."""
+        row = self._session.get(ExclusionRow, exclusion.id)
+        if row is None:
+            row = ExclusionRow(id=exclusion.id, tenant_id=tenant_id, created_at=at, created_by=author)
+            self._session.add(row)
+        row.pattern, row.prefix, row.person_id = exclusion.pattern, exclusion.prefix, exclusion.user_id or None
+        row.reason, row.expires_at = exclusion.reason, exclusion.expires_at
+        self._flush("the exclusion")
+
+    def delete_exclusion(self, tenant_id: str, exclusion: Exclusion, *, author: str, at: datetime) -> None:
+        """Take an exclusion back; that it was there is remembered."""
+        row = self._session.get(ExclusionRow, exclusion.id)
+        if row is not None and row.tenant_id == tenant_id:
+            row.removed_at, row.removed_by = at, author
+            self._flush("the exclusion")
+
+    def policies(self, tenant_id: str) -> Sequence[AppliedPolicy]:
+        """Return all applied policy versions, oldest first; the last one is in force."""
+        query = select(PolicyVersionRow).where(PolicyVersionRow.tenant_id == tenant_id)
+        return [
+            AppliedPolicy(policy_from_body(row.body), row.author, row.at, row.comment)
+            for row in self._session.scalars(query.order_by(PolicyVersionRow.number))
+        ]
+
+    def add_policy(self, policy: AppliedPolicy) -> None:
+        """Add a policy version, which is then in force. Versions are never changed or deleted."""
+        version = policy.version
+        row = PolicyVersionRow(
+            tenant_id=version.tenant_id,
+            number=version.number,
+            author=policy.author,
+            at=policy.at,
+            comment=policy.comment,
+            body=policy_body(version),
+        )
+        self._session.add(row)
+        self._flush(f"policy version {version.number}")
+
+    def audit(self, entry: Audited) -> None:
+        """Add an audit entry."""
+        row = AuditRow(
+            id=entry.audit_id,
+            tenant_id=entry.tenant_id,
+            at=entry.at,
+            actor=entry.actor,
+            action=entry.action,
+            subject=entry.subject,
+            detail=clean_json(entry.detail),
+        )
+        self._session.add(row)
+        self._flush("the audit entry")
+
+    def _write(self, row: Base, what: str = "it") -> None:
+        self._session.merge(row)
+        self._flush(what)
+
+    def _flush(self, what: str) -> None:
+        # Use cases look before they write, within one company; what is left is one Asterisk shared by several,
+        # or somebody else's change a moment ago.
+        try:
+            self._session.flush()
+        except IntegrityError as error:
+            raise RefusedError(f"{what} is taken, perhaps by another company or a moment ago: look again") from error
+
+
+def _person(row: PersonRow) -> Person:
+    return Person(
+        id=row.id,
+        tenant_id=row.tenant_id,
+        name=row.name,
+        extension=row.extension or "",
+        ddi=row.ddi,
+        email=row.email,
+        mode=row.mode,
+        enrolled=row.enrolled,
+        department_id=row.department_id or "",
+        devices=tuple(device.endpoint for device in row.devices),
+        may_pause=row.may_pause,
+        language=row.language,
+        removed=not row.active,
+    )
+
+
+def phone_digests(engine: Engine) -> dict[str, str]:
+    """Return the MD5 digest of ``name:realm:password`` of every phone that the product generates, by device."""
+    with reading(engine) as session:
+        rows = session.execute(
+            select(DeviceRow.endpoint, DeviceRow.secret_md5)
+            .join(PersonRow, PersonRow.id == DeviceRow.person_id)
+            .where(PersonRow.active, DeviceRow.secret_md5.is_not(None))
+        )
+        return {row.endpoint: row.secret_md5 for row in rows}
