@@ -2,6 +2,6 @@
 # Measure what recording costs, on this machine.
 set -eu
 . "$(dirname -- "$0")/lib.sh"
-sh deploy/setup.sh
+step sh deploy/setup.sh
 
 exec .venv/bin/python -m pbx_plugin.sandbox.bench "$@"

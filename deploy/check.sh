@@ -2,7 +2,7 @@
 # Everything that needs no call: form, types, floors, unit and contract tests.
 set -eu
 . "$(dirname -- "$0")/lib.sh"
-sh deploy/setup.sh
+step sh deploy/setup.sh
 
 bin=$top/.venv/bin
 say "Form (ruff)"

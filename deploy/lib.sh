@@ -59,15 +59,14 @@ stop_step() {
     stopped=$1
     if [ "$1" = TERM ] && [ -n "$running" ]; then kill -TERM "$running" 2>/dev/null || :; fi
 }
-trap 'stop_step TERM' TERM HUP
-trap 'stop_step INT' INT
-
 if env --default-signal=INT true 2>/dev/null; then
     heeding="env --default-signal=INT"
 else
     heeding=env
 fi
 step() {
+    trap 'stop_step TERM' TERM HUP
+    trap 'stop_step INT' INT
     $heeding "$@" &
     running=$!
     code=0
@@ -78,6 +77,7 @@ step() {
         wait "$running" || code=$?
     done
     running=
+    trap - TERM HUP INT
     case $stopped in
     INT) exit 130 ;;
     TERM) exit 143 ;;
