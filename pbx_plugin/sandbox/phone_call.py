@@ -154,13 +154,17 @@ class Call(pj.Call):  # type: ignore[misc]  # pjsua2 has no types
 
     def key(self, digit: str, method: str, duration_ms: int, last: bool) -> None:
         if self._over:
+            if last:
+                self._emit("dtmf_sent", digit=digit, pressed=False)
             return
         prm = pj.CallSendDtmfParam()
         prm.digits, prm.duration = digit, duration_ms
         prm.method = pj.PJSUA_DTMF_METHOD_SIP_INFO if method == "info" else pj.PJSUA_DTMF_METHOD_RFC2833
         self.sendDtmf(prm)
         if last:
-            self._engine.later(lambda: self._emit("dtmf_sent", digit=digit), duration_ms)
+            # An INFO says it all at once; the other side may hang up on it before the key would be released.
+            held_ms = 0 if method == "info" else duration_ms
+            self._engine.later(lambda: self._emit("dtmf_sent", digit=digit, pressed=True), held_ms)
 
     def transmit(self, what: Sends) -> None:
         """Changes what this call sends: signal, silence, nothing (no RTP) or echo."""

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Protocol
 
-from pbx_plugin.sandbox.phone_journal import Event, Journal, PhoneTimeoutError
+from pbx_plugin.sandbox.phone_journal import Event, Journal, LegEndedError, PhoneTimeoutError
 from pbx_plugin.sandbox.phone_wire import DtmfMethod, Sends, header
 
 RINGS_S = 10.0
@@ -137,13 +137,21 @@ class Leg:
     def dtmf(
         self, digits: str, method: DtmfMethod = "rfc4733", *, duration_ms: int = 160, gap_ms: int = 120
     ) -> None:
-        """Presses keys; returns when the last one is released."""
+        """Presses keys; returns when the last one is released. Raises LegEndedError when the call ends before it."""
         start = len(self._line.journal.events())
         self._line.command(
             "dtmf", leg=self.number, digits=digits, method=method, duration_ms=duration_ms, gap_ms=gap_ms
         )
         length = len(digits) * (duration_ms + gap_ms) / 1000
-        self._wait(f"{digits} to be sent", length + DTMF_SLACK_S, lambda event: event.name == "dtmf_sent", start)
+        sent = self._line.journal.wait(
+            f"{digits} to be sent",
+            length + DTMF_SLACK_S,
+            lambda event: event.leg == self.number and event.name == "dtmf_sent",
+            start=start,
+        )
+        if not sent["pressed"]:
+            name = self._line.journal.phone
+            raise LegEndedError(f"phone {name}: call {self.number} ended before all of {digits} was sent")
 
     def hold(self, timeout: float = RINGS_S) -> None:
         """Puts the other side on hold by a re-INVITE; returns when it is agreed."""
