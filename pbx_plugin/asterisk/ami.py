@@ -195,7 +195,12 @@ class _Everything:
 
 
 def _plain(message: Message) -> dict[str, str]:
-    return {name: "\n".join(value) if isinstance(value, list) else value for name, value in message.items()}
+    # panoramisk adds an empty "content" to every message.
+    return {
+        name: "\n".join(value) if isinstance(value, list) else value
+        for name, value in message.items()
+        if name != "content"
+    }
 
 
 def _refuse_line_breaks(name: str, value: str) -> None:

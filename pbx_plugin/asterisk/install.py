@@ -27,7 +27,7 @@ NAMES = ("pjsip.conf", "queues.conf", "features.conf", "extensions.conf")
 
 KEPT_BACKUPS = 10
 MASK = "(not shown)"
-_SECRET_LINE = re.compile(r"^((?:md5_cred|password|secret)\s*=>?\s*).*$", re.MULTILINE)
+_SECRET_LINE = re.compile(r"^(\s*(?:md5_cred|password|secret)\s*=>?\s*).*$", re.MULTILINE)
 _INCLUDE = re.compile(r"\s*#(?:try)?include\s+[\"<]?([^\">;]+?)[\">]?\s*(?:;.*)?")
 
 

@@ -33,7 +33,7 @@ class Size:
 class AmiLoader:
     """Loads the files through the manager interface; ``timeout`` seconds is the patience for each step.
 
-    The account needs the write classes ``system`` and ``reporting``, and no other.
+    The account needs the write class ``config``, and no other.
     """
 
     def __init__(self, account: AmiAccount, *, timeout: float = 15.0) -> None:

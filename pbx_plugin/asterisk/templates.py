@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import functools
+
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
 from pbx_plugin.asterisk import variables
@@ -19,8 +21,13 @@ def fill(template: str, **values: object) -> str:
 
     Raises RenderError when the template would print a value that did not come out of :mod:`escape`.
     """
+    return _environment().get_template(f"{template}.j2").render(_NAMES | values)
+
+
+@functools.cache
+def _environment() -> Environment:
     # Delimiters of our own: {{ }} and {# #} are too near to what stands in a dialplan. Nothing here is HTML.
-    environment = Environment(
+    return Environment(
         loader=FileSystemLoader(resource_dir("dialplan")),
         block_start_string="<%",
         block_end_string="%>",
@@ -35,7 +42,6 @@ def fill(template: str, **values: object) -> str:
         autoescape=False,  # noqa: S701
         finalize=_judged,
     )
-    return environment.get_template(f"{template}.j2").render(_NAMES | values)
 
 
 def _judged(value: object) -> Safe:
