@@ -1,0 +1,139 @@
+"""The command ``pbx-plugin``: puts the command groups together, and turns every trouble into one clear line."""
+
+from __future__ import annotations
+
+import os
+import sys
+import traceback
+from collections.abc import Sequence
+from importlib.metadata import version
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from pbx_plugin.cli import (
+    calls,
+    consents,
+    departments,
+    dialplan,
+    doctor,
+    exclude,
+    groups,
+    init,
+    numbers,
+    policy,
+    processes,
+    prompts,
+    recordings,
+    sandbox,
+    speech,
+    users,
+)
+from pbx_plugin.cli.frame import EXIT_BAD_INPUT, EXIT_TROUBLE, TroubleError
+from pbx_plugin.services.directory import RefusedError
+from pbx_plugin.services.ports import StoreUnavailableError
+from pbx_plugin.settings import CONFIG_VARIABLE, SettingsError
+
+PROGRAM = "pbx-plugin"
+
+app = typer.Typer(
+    name=PROGRAM,
+    help="Call recording for Asterisk: who is recorded, with whose consent, and where the recordings are.",
+    no_args_is_help=True,
+    add_completion=False,
+    rich_markup_mode=None,
+    pretty_exceptions_enable=False,
+)
+_GROUPS = {
+    "users": users.app,
+    "departments": departments.app,
+    "groups": groups.app,
+    "numbers": numbers.app,
+    "exclude": exclude.app,
+    "policy": policy.app,
+    "calls": calls.app,
+    "consents": consents.app,
+    "recordings": recordings.app,
+    "prompts": prompts.app,
+    "dialplan": dialplan.app,
+    "sandbox": sandbox.app,
+}
+for _name, _group in _GROUPS.items():
+    app.add_typer(_group, name=_name)
+app.command()(init.init)
+app.command()(calls.explain)
+app.command()(recordings.gaps)
+app.command()(processes.run)
+app.command()(processes.recorder)
+app.command()(processes.agi)
+app.command()(doctor.doctor)
+
+# Typer raises its complaints as one family and names only some of its members.
+_COMPLAINT: type[Exception] = next(kind for kind in typer.BadParameter.__mro__ if kind.__name__ == "ClickException")
+
+
+def _show_version(wanted: bool) -> None:
+    if wanted:
+        speech.line(f"{PROGRAM} {version(PROGRAM)}")
+        raise typer.Exit
+
+
+@app.callback()
+def _whole(
+    config: Annotated[
+        Path | None, typer.Option("--config", metavar="PATH", help=f"Configuration file. [default: ${CONFIG_VARIABLE}]")
+    ] = None,
+    debug: Annotated[bool, typer.Option("--debug", help="Show where in the program a trouble came from.")] = False,
+    version: Annotated[
+        bool, typer.Option("--version", help="Show the version and stop.", callback=_show_version, is_eager=True)
+    ] = False,
+) -> None:
+    """Call recording for Asterisk: who is recorded, with whose consent, and where the recordings are."""
+    del debug, version  # both are dealt with before any command runs
+    if config is not None:
+        # In the environment, so that the processes of 'run' read the same file.
+        os.environ[CONFIG_VARIABLE] = str(config.absolute())
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run one command and return its exit code: 0 done, 1 trouble, 2 bad input (nothing was changed)."""
+    words = list(sys.argv[1:] if arguments is None else arguments)
+    try:
+        code = app(words, prog_name=PROGRAM, standalone_mode=False)
+        sys.stdout.flush()
+    except (RefusedError, SettingsError) as error:
+        code = _complain(str(error), EXIT_BAD_INPUT)
+    except _COMPLAINT as error:
+        code = _complain(_complaint(error), EXIT_BAD_INPUT)
+    except StoreUnavailableError as error:
+        code = _complain(f"{error}; nothing was changed, try again or run 'pbx-plugin doctor'", EXIT_TROUBLE)
+    except TroubleError as error:
+        code = _complain(str(error), EXIT_TROUBLE)
+    except (KeyboardInterrupt, typer.Abort):
+        code = _complain("interrupted", EXIT_TROUBLE)
+    except BrokenPipeError:
+        # Whoever read us has gone, as 'head' does; nothing more can be said to them.
+        sys.stdout = Path(os.devnull).open("w")
+        code = EXIT_TROUBLE
+    except Exception as error:  # the last line of defence: a person at a terminal gets a sentence, not a traceback
+        if "--debug" in words:
+            traceback.print_exc()
+        code = _complain(f"unexpected trouble: {type(error).__name__}: {error} (more with --debug)", EXIT_TROUBLE)
+    return code if isinstance(code, int) else 0
+
+
+def _complaint(error: Exception) -> str:
+    words: str = error.format_message()  # type: ignore[attr-defined]
+    context = getattr(error, "ctx", None)
+    where = f" (see '{context.command_path} --help')" if context else ""
+    return words.rstrip(".") + where if words else "nothing to do" + where
+
+
+def _complain(text: str, code: int) -> int:
+    speech.hint(f"{PROGRAM}: {text}")
+    return code
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,96 @@
+"""``pbx-plugin run``, ``recorder`` and ``agi``: the services in the foreground, as systemd or a terminal runs them."""
+
+from __future__ import annotations
+
+import logging
+import signal
+import sys
+import threading
+from collections.abc import Callable
+
+import structlog
+import typer
+
+from pbx_plugin import bootstrap, clock
+from pbx_plugin.agi.service import AgiService
+from pbx_plugin.ari_app import runner
+from pbx_plugin.cli.frame import TroubleError
+from pbx_plugin.cli.supervisor import Supervisor
+from pbx_plugin.services.ports import JournalError
+from pbx_plugin.settings import load_settings
+
+AGI_JOURNAL = "agi"
+CLOSING_PATIENCE = 5.0
+
+log = structlog.get_logger(__name__)
+
+
+def run() -> None:
+    """Run the recorder and the consent service; each is restarted if it dies, both end with this command."""
+    load_settings()
+    _log_to_stderr()
+    commands = {name: [sys.executable, "-m", "pbx_plugin.cli.main", name] for name in ("recorder", "agi")}
+    stopping = _stop_signal()
+    Supervisor(commands, say=log.info, wait=stopping.wait).run()
+
+
+def recorder() -> None:
+    """Run the recorder; running recordings go on in Asterisk when it ends, and the next start adopts them."""
+    settings = load_settings()
+    _log_to_stderr()
+    raise typer.Exit(runner.run(settings))
+
+
+def agi() -> None:
+    """Run the consent service (FastAGI): the IVR and the star code."""
+    settings = load_settings()
+    _log_to_stderr()
+    stopping = _stop_signal()
+    try:
+        journal = bootstrap.build_journal(settings, AGI_JOURNAL)
+    except JournalError as error:
+        raise TroubleError(f"the consent service cannot start: {error}") from error
+    try:
+        source, prompts = bootstrap.build_rulebook_source(settings), bootstrap.build_prompts(settings)
+        service = AgiService(settings, source, journal, prompts, clock.now)
+        try:
+            service.start()
+        except OSError as error:
+            where = f"{settings.agi.host}:{settings.agi.port}"
+            raise TroubleError(f"the consent service cannot listen on {where}: {error.strerror or error}") from error
+        try:
+            log.info("answering", host=service.address[0], port=service.address[1])
+            _wait(stopping.wait)
+        finally:
+            service.stop()
+    finally:
+        journal.close(CLOSING_PATIENCE)
+
+
+def _stop_signal() -> threading.Event:
+    stopping = threading.Event()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        signal.signal(number, lambda *_: stopping.set())
+    return stopping
+
+
+def _wait(wait: Callable[[float], bool]) -> None:
+    # With a timeout: a wait without one would not let Python's signal handlers run on every platform.
+    while not wait(1.0):
+        continue
+
+
+def _log_to_stderr() -> None:
+    logging.basicConfig(level=logging.WARNING, stream=sys.stderr, format="%(levelname)s %(name)s: %(message)s")
+    human = sys.stderr.isatty()
+    structlog.configure(
+        processors=[
+            structlog.contextvars.merge_contextvars,
+            structlog.processors.add_log_level,
+            structlog.processors.TimeStamper(fmt="iso", utc=True),
+            structlog.processors.format_exc_info,
+            structlog.dev.ConsoleRenderer() if human else structlog.processors.JSONRenderer(default=str),
+        ],
+        wrapper_class=structlog.make_filtering_bound_logger(logging.INFO),
+        logger_factory=structlog.PrintLoggerFactory(sys.stderr),
+    )

@@ -1,0 +1,221 @@
+"""``pbx-plugin users``: the people whose calls may be recorded, and how."""
+
+from __future__ import annotations
+
+from enum import StrEnum
+from typing import Annotated, Any
+
+import typer
+
+from pbx_plugin.cli import speech
+from pbx_plugin.cli.frame import Actor, Company, DryRun, Json, changing, looking
+from pbx_plugin.domain.call import Mode
+from pbx_plugin.services import people
+from pbx_plugin.services.audit import Desk
+from pbx_plugin.services.directory import UNDEFINED, Person, RefusedError
+
+app = typer.Typer(help="Users: who they are, and how their calls are recorded.", no_args_is_help=True)
+
+
+class ModeWord(StrEnum):
+    """A recording mode as it is typed."""
+
+    NEVER = "never"
+    ON_DEMAND = "on-demand"
+    ALWAYS = "always"
+
+
+Who = Annotated[str, typer.Argument(metavar="USER", help="Extension, id or exact name.")]
+Everyone = Annotated[list[str] | None, typer.Argument(metavar="[USER]...", help="Extensions, ids or exact names.")]
+Ddi = Annotated[str | None, typer.Option(metavar="NUMBER", help="Direct number, in any spelling; '' takes it away.")]
+Email = Annotated[str | None, typer.Option(metavar="ADDRESS", help="E-mail address; '' takes it away.")]
+ModeChoice = Annotated[ModeWord | None, typer.Option(help="How this user's calls are recorded, once enrolled.")]
+DepartmentName = Annotated[str | None, typer.Option(metavar="NAME", help=f"Department; {UNDEFINED} is none.")]
+Devices = Annotated[
+    list[str] | None,
+    typer.Option("--device", metavar="ENDPOINT", help="Phone in Asterisk, as PJSIP/101; repeat for several."),
+]
+MayPause = Annotated[
+    bool | None, typer.Option("--may-pause/--may-not-pause", help="May pause a recording while sensitive data is said.")
+]
+Language = Annotated[str | None, typer.Option(metavar="LANGUAGE", help="Language of announcements, as en or da.")]
+Tick = Annotated[bool, typer.Option("--enrol", help="Enrol at once; without it the user is never recorded.")]
+
+
+@app.command("list")
+def list_users(
+    removed: Annotated[bool, typer.Option("--removed", help="Also those who were removed.")] = False,
+    json: Json = False,
+    tenant: Company = "",
+) -> None:
+    """List the users."""
+    with looking(tenant) as desk:
+        found = [_plain(desk, person) for person in desk.directory.people(desk.tenant.id, removed=removed)]
+    if json:
+        speech.say_json(found)
+    else:
+        _show(found)
+
+
+@app.command()
+def add(
+    extension: Annotated[str, typer.Argument(metavar="EXTENSION", help="Internal number, as 101.")],
+    name: Annotated[str, typer.Argument(metavar="NAME", help="The user's name.")],
+    ddi: Ddi = None,
+    email: Email = None,
+    mode: ModeChoice = None,
+    department: DepartmentName = None,
+    device: Devices = None,
+    may_pause: MayPause = None,
+    language: Language = None,
+    enrol: Tick = False,
+    json: Json = False,
+    dry_run: DryRun = False,
+    tenant: Company = "",
+    actor: Actor = "",
+) -> None:
+    """Add a user. The phone is PJSIP/EXTENSION unless --device says otherwise."""
+    wish = people.PersonWish(
+        name=name,
+        extension=extension,
+        ddi=ddi,
+        email=email,
+        mode=_mode(mode),
+        department=department,
+        devices=device or [f"PJSIP/{extension}"],
+        may_pause=may_pause,
+        language=language,
+    )
+    with changing(tenant, actor, dry_run=dry_run) as desk:
+        person = people.add(desk, wish)
+        if enrol:
+            person = people.enrol(desk, person)
+        shown = [_plain(desk, person)]
+    _tell(shown, json)
+
+
+@app.command("set")
+def set_users(
+    users: Everyone = None,
+    in_department: Annotated[
+        str | None, typer.Option(metavar="NAME", help="Everybody in this department, instead of naming users.")
+    ] = None,
+    name: Annotated[str | None, typer.Option(metavar="NAME", help="The user's name.")] = None,
+    extension: Annotated[str | None, typer.Option(metavar="NUMBER", help="Another extension.")] = None,
+    ddi: Ddi = None,
+    email: Email = None,
+    mode: ModeChoice = None,
+    department: DepartmentName = None,
+    device: Devices = None,
+    may_pause: MayPause = None,
+    language: Language = None,
+    json: Json = False,
+    dry_run: DryRun = False,
+    tenant: Company = "",
+    actor: Actor = "",
+) -> None:
+    """Change one user or several at once; what is not named stays."""
+    wish = people.PersonWish(
+        name=name,
+        extension=extension,
+        ddi=ddi,
+        email=email,
+        mode=_mode(mode),
+        department=department,
+        devices=[] if device == [""] else device,
+        may_pause=may_pause,
+        language=language,
+    )
+    if wish == people.PersonWish():
+        raise RefusedError("nothing to set: name at least one option, see 'pbx-plugin users set --help'")
+    with changing(tenant, actor, dry_run=dry_run) as desk:
+        chosen = _chosen(desk, users or [], in_department)
+        shown = [_plain(desk, person) for person in people.change(desk, chosen, wish)]
+    _tell(shown, json)
+
+
+@app.command()
+def enrol(
+    users: Everyone = None,
+    in_department: Annotated[
+        str | None, typer.Option(metavar="NAME", help="Everybody in this department, instead of naming users.")
+    ] = None,
+    mode: ModeChoice = None,
+    undo: Annotated[bool, typer.Option("--undo", help="Take the enrolment back: never recorded from now on.")] = False,
+    json: Json = False,
+    dry_run: DryRun = False,
+    tenant: Company = "",
+    actor: Actor = "",
+) -> None:
+    """Enrol users, so that their mode counts; one whose mode was never starts on demand."""
+    if undo and mode:
+        raise RefusedError("--undo and --mode do not go together: the mode is remembered for the next enrolment")
+    with changing(tenant, actor, dry_run=dry_run) as desk:
+        shown = []
+        for person in _chosen(desk, users or [], in_department):
+            done = people.unenrol(desk, person) if undo else people.enrol(desk, person, _mode(mode))
+            shown.append(_plain(desk, done))
+    _tell(shown, json)
+
+
+@app.command()
+def remove(user: Who, json: Json = False, dry_run: DryRun = False, tenant: Company = "", actor: Actor = "") -> None:
+    """Remove a user: never recorded from now on; the recordings stay."""
+    with changing(tenant, actor, dry_run=dry_run) as desk:
+        person = people.find(desk, user)
+        shown = _plain(desk, people.remove(desk, person))
+    if json:
+        speech.say_json(shown)
+    else:
+        speech.line(f"removed user {person.extension} {person.name}; the recordings stay")
+
+
+def _chosen(desk: Desk, users: list[str], in_department: str | None) -> list[Person]:
+    if bool(users) == (in_department is not None):
+        raise RefusedError("name users, or a department with --in-department")
+    if in_department is None:
+        return list({person.id: person for person in (people.find(desk, who) for who in users)}.values())
+    identity = people.find_department(desk, in_department)
+    chosen = [person for person in desk.directory.people(desk.tenant.id) if person.department_id == identity]
+    if not chosen:
+        raise RefusedError(f"nobody is in department {in_department!r}: see 'pbx-plugin users list'")
+    return chosen
+
+
+def _mode(word: ModeWord | None) -> Mode | None:
+    return None if word is None else Mode(word.value.replace("-", " "))
+
+
+def _plain(desk: Desk, person: Person) -> dict[str, Any]:
+    departments = {d.id: d.name for d in desk.directory.departments(desk.tenant.id)}
+    return {
+        "id": person.id,
+        "extension": person.extension,
+        "name": person.name,
+        "ddi": person.ddi,
+        "email": person.email,
+        "mode": person.mode.value,
+        "enrolled": person.enrolled,
+        "department": departments.get(person.department_id, UNDEFINED),
+        "devices": list(person.devices),
+        "may_pause": person.may_pause,
+        "language": person.language,
+        "removed": person.removed,
+    }
+
+
+def _tell(shown: list[dict[str, Any]], json: bool) -> None:
+    if json:
+        speech.say_json(shown)
+        return
+    _show(shown)
+    for user in shown:
+        if user["mode"] != Mode.NEVER and not user["enrolled"]:
+            who = user["extension"]
+            speech.hint(f"user {who} is not enrolled, so never recorded: 'pbx-plugin users enrol {who}'")
+
+
+def _show(found: list[dict[str, Any]]) -> None:
+    columns = ("extension", "name", "mode", "enrolled", "department", "ddi", "devices", "email", "language")
+    rows = [[", ".join(user[c]) if c == "devices" else user[c] for c in columns] for user in found]
+    speech.table(columns, rows, "no users yet: add one with 'pbx-plugin users add'")
