@@ -10,7 +10,6 @@ from __future__ import annotations
 
 import io
 import re
-from dataclasses import dataclass
 from typing import Protocol
 
 from asterisk.agi import AGI, AGIAppError, AGIError, AGIHangup, AGIInvalidCommand, AGIUnknownError, AGIUsageError
@@ -57,13 +56,6 @@ class LineWriter(Protocol):
         ...
 
 
-@dataclass(frozen=True, slots=True)
-class Pressed:
-    """The answer to :meth:`AgiSession.get_key`: a key, or none within the time (``key`` is empty)."""
-
-    key: str
-
-
 class PlaybackError(AGIAppError):  # type: ignore[misc]  # pyst2 has no types
     """Asterisk could not play a file, and the caller is still there."""
 
@@ -103,9 +95,10 @@ class AgiSession(AGI):  # type: ignore[misc]  # pyst2 has no types
 
     # What the scripts need
 
-    def get_key(self, path: str, wait_ms: int) -> Pressed:
+    def get_key(self, path: str, wait_ms: int) -> str:
         """Play the sound at ``path`` (no extension) and wait ``wait_ms`` after it for one key, which may come early.
 
+        Returns the key, empty when there was none in time.
         Raises AGIHangup when the caller goes, PlaybackError when the file cannot be played.
         """
         # A time-out of 0 would mean the dialplan's own, many seconds long.
@@ -116,8 +109,8 @@ class AgiSession(AGI):  # type: ignore[misc]  # pyst2 has no types
             raise PlaybackError(f"cannot play {path}")
         if value == "" and remark != "timeout":
             # '#' ends the input, so that Asterisk reports an empty one without a time-out.
-            return Pressed("#")
-        return Pressed(value[:1])
+            return "#"
+        return value[:1]
 
     def play(self, path: str) -> None:
         """Play the sound at ``path`` (no extension) to its end. Raises AGIHangup, PlaybackError."""

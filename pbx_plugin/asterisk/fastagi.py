@@ -110,7 +110,7 @@ class FastAgiServer:
         """Bind, listen, and serve in a thread of its own. Raises OSError when the address cannot be had."""
         server = _Server(self._wanted, self._serve, self._max_sessions)
         self._server = server
-        self._thread = threading.Thread(target=server.serve_forever, args=(0.1,), name="fastagi", daemon=True)
+        self._thread = threading.Thread(target=server.serve_forever, args=(0.05,), name="fastagi", daemon=True)
         self._thread.start()
 
     def stop(self, grace: float = 2.0) -> None:

@@ -1,0 +1,35 @@
+"""Wires adapters into what needs them: the one place that knows settings, database, journal and prompts at once."""
+
+from __future__ import annotations
+
+from pbx_plugin.db.apply import DatabaseApply
+from pbx_plugin.db.engine import make_engine
+from pbx_plugin.db.rulebook import DatabaseRulebook
+from pbx_plugin.prompts.library import PromptLibrary
+from pbx_plugin.services.ports import RulebookSource
+from pbx_plugin.settings import Settings
+from pbx_plugin.storage.journal import FileJournal, drain_orphans
+
+
+def build_journal(settings: Settings, name: str) -> FileJournal:
+    """Open the journal of one writer; the caller closes it. The database may be away. Raises JournalError."""
+    return FileJournal(settings.paths.journal, name, DatabaseApply(make_engine(settings.database)))
+
+
+def drain_journals(settings: Settings) -> int:
+    """Bring in what writers left that are gone (AGI processes, for one), and return how many entries they had left.
+
+    Raises StoreUnavailableError, JournalError; nothing is lost by either.
+    """
+    apply = DatabaseApply(make_engine(settings.database))
+    return drain_orphans(settings.paths.journal, apply, apply.forget)
+
+
+def build_rulebook_source(settings: Settings) -> RulebookSource:
+    """Return where the rulebook comes from; nothing is opened yet."""
+    return DatabaseRulebook(make_engine(settings.database))
+
+
+def build_prompts(settings: Settings) -> PromptLibrary:
+    """Return the prompts as they lie on disk."""
+    return PromptLibrary(settings.paths.prompts)
