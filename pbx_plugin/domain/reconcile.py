@@ -14,6 +14,7 @@ from pbx_plugin.domain.decide import decide
 from pbx_plugin.domain.decision import Decision, Verdict
 from pbx_plugin.domain.entries import CallEnded, Decided, RecordingClosed, RecordingIntended, Side
 from pbx_plugin.domain.explain import facts_as_dict, trace_as_list
+from pbx_plugin.domain.policy import Announce
 from pbx_plugin.domain.turn import Turn
 
 
@@ -27,11 +28,11 @@ def reconcile(turn: Turn) -> None:
         if capture.live and (capture.members, capture.user_ids) not in wanted:
             _end(turn, capture, _why_ended(turn, capture, talks))
     for (members, users), talk in wanted.items():
-        capture = _serving(turn, members, users)
-        if capture is None:
+        serving = _serving(turn, members, users)
+        if serving is None:
             _plan(turn, talk, users)
-        elif capture.phase is Phase.STARTING and capture.intended_at is None:
-            _start(turn, capture, talk)
+        elif serving.phase is Phase.STARTING and serving.intended_at is None:
+            _start(turn, serving, talk)
     if not turn.call.legs and turn.call.ended_at is None:
         turn.call = replace(turn.call, ended_at=turn.at)
         turn.say(CallEnded(turn.call.call_id, turn.at, "answered" if turn.call.answered else "not answered"))
@@ -138,7 +139,7 @@ def _plan(turn: Turn, talk: Conversation, users: tuple[str, ...]) -> None:
 
 
 def _told_first(turn: Turn, user_id: str) -> bool:
-    return turn.call.decided[user_id].decision.announce is not None
+    return turn.call.decided[user_id].decision.announce not in (None, Announce.NONE)
 
 
 def _start(turn: Turn, capture: Capture, talk: Conversation) -> None:
