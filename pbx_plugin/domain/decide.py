@@ -10,7 +10,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, replace
 from functools import lru_cache
 
-from pbx_plugin.domain.call import Consent, ConsentBy, Direction, Marks, Mode, Party, Switch, User
+from pbx_plugin.domain.call import Consent, ConsentBy, Direction, Marks, Mode, Number, Party, Switch, User
 from pbx_plugin.domain.decision import Decision, Facts, TraceStep, Verdict
 from pbx_plugin.domain.emergency import is_emergency
 from pbx_plugin.domain.exclusions import ExclusionIndex
@@ -31,6 +31,13 @@ class Circumstances:
     def presented_to(self, *policies: GroupPolicy) -> str:
         """Return the first group with one of these policies that the call was presented to, or an empty string."""
         return next((group for group, policy in self.groups if policy in policies), "")
+
+    @property
+    def everybody(self) -> tuple[User | Party | Number, ...]:
+        """Return all whose voice may be barred: the user, the others, and whom an outgoing call was dialled to."""
+        facts = self.facts
+        dialled = (facts.dialled,) if facts.direction is Direction.OUTGOING else ()
+        return (facts.user, *facts.others, *dialled)
 
     @property
     def may_stop(self) -> bool:
@@ -150,8 +157,7 @@ def _emergency(case: Circumstances) -> Finding:
 def _exclusion(case: Circumstances) -> Finding:
     if case.facts.excluded:
         return Verdict.NEVER, "an excluded number or user was on this call, and that stays with it"
-    everybody: tuple[User | Party, ...] = (case.facts.user, *case.facts.others)
-    for who in everybody:
+    for who in case.everybody:
         found = case.exclusions.match(who, case.policy.country)
         if found is not None:
             reason = f" ({found.reason})" if found.reason else ""
@@ -163,15 +169,14 @@ def _excluded(case: Circumstances) -> str:
     """Return the id of the exclusion that bars the call, empty when none does."""
     if case.facts.excluded:
         return case.facts.excluded
-    everybody: tuple[User | Party, ...] = (case.facts.user, *case.facts.others)
-    found = (case.exclusions.match(who, case.policy.country) for who in everybody)
+    found = (case.exclusions.match(who, case.policy.country) for who in case.everybody)
     return next((exclusion.id for exclusion in found if exclusion), "")
 
 
-def _called(who: User | Party) -> str:
+def _called(who: User | Party | Number) -> str:
     if isinstance(who, Party):
-        return str(who.number) if who.user is None else _called(who.user)
-    return f"user {who.name or who.id}"
+        return _called(who.user or who.number)
+    return str(who) if isinstance(who, Number) else f"user {who.name or who.id}"
 
 
 def _refused(case: Circumstances) -> Finding:
