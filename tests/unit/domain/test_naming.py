@@ -28,10 +28,18 @@ MEDIA = "0b9c8f3e-6d1a-4c58-9a53-2f1f6f0f9a11"
 TENANT = "7e57ab1e-0000-4000-8000-000000000001"
 AT = datetime(2026, 11, 22, 23, 30, tzinfo=UTC)
 
+
+def is_id(text: str) -> bool:
+    try:
+        return str(UUID(text)) == text
+    except ValueError:
+        return False
+
+
 ids = st.uuids().map(str)
 moments = st.datetimes(timezones=st.timezones(), min_value=datetime(1, 1, 3), max_value=datetime(9999, 12, 28))
 hostile = st.one_of(
-    st.text(),
+    st.text().filter(lambda text: not is_id(text)),  # hypothesis also tries the constants of our own files
     st.sampled_from(
         ["..", "../..", "/etc", "", ".", "a/b", MEDIA + "\n", MEDIA.upper(), MEDIA + "/..", "\0", "٣" * 36]
     ),
@@ -186,5 +194,5 @@ def test_whatever_a_caller_sent_the_download_name_is_harmless(user: str, other: 
 
 
 def test_ids_are_those_that_python_prints() -> None:
-    assert str(UUID(MEDIA)) == MEDIA
+    assert is_id(MEDIA)
     assert parse_spool(spool_name(MEDIA, AT, Sense.IN)) == SpoolName(MEDIA, date(2026, 11, 22), Sense.IN)
