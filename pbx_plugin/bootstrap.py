@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from pbx_plugin.db.apply import DatabaseApply
 from pbx_plugin.db.engine import make_engine
+from pbx_plugin.db.recall import DatabaseRecall
 from pbx_plugin.db.rulebook import DatabaseRulebook
 from pbx_plugin.prompts.library import PromptLibrary
-from pbx_plugin.services.ports import RulebookSource
+from pbx_plugin.services.ports import Recall, RulebookSource
 from pbx_plugin.settings import Settings
 from pbx_plugin.storage.journal import FileJournal, drain_orphans
 
@@ -28,6 +29,11 @@ def drain_journals(settings: Settings) -> int:
 def build_rulebook_source(settings: Settings) -> RulebookSource:
     """Return where the rulebook comes from; nothing is opened yet."""
     return DatabaseRulebook(make_engine(settings.database))
+
+
+def build_recall(settings: Settings) -> Recall:
+    """Return what a restarted recorder reads back; nothing is opened yet."""
+    return DatabaseRecall(make_engine(settings.database))
 
 
 def build_prompts(settings: Settings) -> PromptLibrary:

@@ -83,6 +83,8 @@ class Service:
 
     def said(self) -> str:
         """Return what it logged since it was last started."""
+        if not self.log_path.exists():
+            return ""
         with self.log_path.open("rb") as log:
             log.seek(self._started_at)
             return log.read().decode(errors="replace")

@@ -39,37 +39,37 @@ class Hunt:
 CONSENT, REFUSED = "always (consent via IVR)", "never (refused via IVR)"
 
 RESIDENTS = (
-    Resident("101", "Anna Always", Mode.ALWAYS),
-    Resident("102", "Asger Always", Mode.ALWAYS),
-    Resident("103", "Agnes Always", Mode.ALWAYS),
-    Resident("111", "Oda On-Demand", Mode.ON_DEMAND),
-    Resident("112", "Otto On-Demand", Mode.ON_DEMAND),
-    Resident("113", "Olga On-Demand", Mode.ON_DEMAND),
-    Resident("121", "Nina Never", Mode.NEVER),
-    Resident("122", "Nils Never", Mode.NEVER),
-    Resident("123", "Nora Never", Mode.NEVER),
-    Resident("129", "Ulla Unenrolled", Mode.ALWAYS, enrolled=False),
-    Resident("131", "Rikke Ring", Mode.ON_DEMAND),
-    Resident("132", "Rasmus Ring", Mode.ON_DEMAND),
-    Resident("133", "Sara Silent", Mode.ALWAYS),
-    Resident("134", "Simon Silent", Mode.ALWAYS),
-    Resident("135", "Kirsten Queue", Mode.ON_DEMAND),
-    Resident("136", "Kaj Queue", Mode.ON_DEMAND),
-    Resident("137", "Vera Waiting", Mode.ALWAYS),
-    Resident("138", "Viggo Waiting", Mode.ALWAYS),
+    Resident("201", "Anna Always", Mode.ALWAYS),
+    Resident("202", "Asger Always", Mode.ALWAYS),
+    Resident("203", "Agnes Always", Mode.ALWAYS),
+    Resident("211", "Oda On-Demand", Mode.ON_DEMAND),
+    Resident("212", "Otto On-Demand", Mode.ON_DEMAND),
+    Resident("213", "Olga On-Demand", Mode.ON_DEMAND),
+    Resident("221", "Nina Never", Mode.NEVER),
+    Resident("222", "Nils Never", Mode.NEVER),
+    Resident("223", "Nora Never", Mode.NEVER),
+    Resident("229", "Ulla Unenrolled", Mode.ALWAYS, enrolled=False),
+    Resident("231", "Rikke Ring", Mode.ON_DEMAND),
+    Resident("232", "Rasmus Ring", Mode.ON_DEMAND),
+    Resident("233", "Sara Silent", Mode.ALWAYS),
+    Resident("234", "Simon Silent", Mode.ALWAYS),
+    Resident("235", "Kirsten Queue", Mode.ON_DEMAND),
+    Resident("236", "Kaj Queue", Mode.ON_DEMAND),
+    Resident("237", "Vera Waiting", Mode.ALWAYS),
+    Resident("238", "Viggo Waiting", Mode.ALWAYS),
 )
 
 HUNTS = (
-    Hunt("601", "ring-recorded", GroupKind.RING_GROUP, CONSENT, ("131", "132")),
-    Hunt("602", "ring-unrecorded", GroupKind.RING_GROUP, REFUSED, ("133", "134")),
-    Hunt("603", "queue-recorded", GroupKind.QUEUE, CONSENT, ("135", "136")),
-    Hunt("604", "queue-unrecorded", GroupKind.QUEUE, REFUSED, ("137", "138")),
+    Hunt("601", "ring-recorded", GroupKind.RING_GROUP, CONSENT, ("231", "232")),
+    Hunt("602", "ring-unrecorded", GroupKind.RING_GROUP, REFUSED, ("233", "234")),
+    Hunt("603", "queue-recorded", GroupKind.QUEUE, CONSENT, ("235", "236")),
+    Hunt("604", "queue-unrecorded", GroupKind.QUEUE, REFUSED, ("237", "238")),
 )
 
 CONSENT_NUMBERS = {"701": ("601", "602", "en"), "702": ("603", "604", "da")}
 """Number dialled: groups for yes and no, language."""
 
-WHITELISTED_DDI, WHITELISTED_USER = "+4570100900", "113"
+WHITELISTED_DDI, WHITELISTED_USER = "+4570100900", "213"
 
 
 def ddi_of(extension: str) -> str:
