@@ -145,6 +145,8 @@ class Engine:
 
     def poll(self, wait_ms: int) -> None:
         """Lets PJSIP work for up to `wait_ms`, then does what has fallen due."""
+        if self._later:
+            wait_ms = max(0, min(wait_ms, round((self._later[0][0] - time.monotonic()) * 1000)))
         self._endpoint.libHandleEvents(wait_ms)
         while self._later and self._later[0][0] <= time.monotonic():
             _due, _turn, action = heapq.heappop(self._later)

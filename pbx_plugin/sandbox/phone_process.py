@@ -20,7 +20,7 @@ from typing import Any
 
 from pbx_plugin.sandbox.phone_wire import PhoneConfig, encode
 
-POLL_MS = 10
+POLL_MS = 20  # how long a command may have to wait; 1 % of a core buys 10 ms less
 
 
 class Lines:

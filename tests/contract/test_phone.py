@@ -61,8 +61,9 @@ def test_two_phones_talk_and_each_hears_the_others_voice_alone(anna: Phone, bert
 
 def test_keys_arrive_by_rfc4733_and_by_info(anna: Phone, bert: Phone) -> None:
     bert.auto_answer()
-    out = anna.dial(bert.uri)
+    out = anna.dial(f"sip:4242@{bert.address}")
     into = bert.wait_incoming()
+    assert into.called == "4242", "a phone without registration takes calls to any user part"
     out.wait("CONFIRMED")
     out.dtmf("1*", duration_ms=80, gap_ms=60)
     assert {event["method"] for event in into.wait_digits("1*")} == {"rfc4733"}

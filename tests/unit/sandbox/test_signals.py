@@ -118,6 +118,16 @@ def test_noise_bursts_melodies_and_silence_are_nobodys_voice(tmp_path: Path) -> 
         assert [v for v in VOICES[::4] if heard_anywhere(path, v)] == [], name
 
 
+def test_speech_that_glides_over_every_frequency_is_nobodys_voice(tmp_path: Path) -> None:
+    t = np.arange(3 * RATE) / RATE
+    pitch = 110 + 25 * np.sin(2 * np.pi * 0.9 * t) + 4 * np.sin(2 * np.pi * 5.3 * t)
+    phase = 2 * np.pi * np.cumsum(pitch) / RATE
+    spoken = np.sum([np.sin(k * phase) / k for k in range(1, 24)], axis=0) * (0.6 + 0.4 * np.sin(2 * np.pi * 3 * t))
+    path = write_wav(tmp_path / "speech.wav", spoken * 0.15)
+    assert {v for w in tones(path) for v in w.voices} == set()
+    assert [v for v in VOICES if heard_anywhere(path, v)] == []
+
+
 def test_a_voice_stopping_and_starting_makes_no_other_voice(tmp_path: Path) -> None:
     rng = np.random.default_rng(5)
     for place in (3, 12, 20):
