@@ -10,7 +10,7 @@ from pbx_plugin import clock
 from pbx_plugin.asterisk.escape import RenderError
 from pbx_plugin.asterisk.install import DialplanInstaller, InstallError, masked
 from pbx_plugin.asterisk.load import AmiLoader
-from pbx_plugin.asterisk.render import render, version_of
+from pbx_plugin.asterisk.render import Pjsip, render, version_of
 from pbx_plugin.cli import speech
 from pbx_plugin.cli.frame import DryRun, Json, TroubleError, engine, rulebook
 from pbx_plugin.db.directory import phone_digests
@@ -27,7 +27,9 @@ def rendered(settings: Settings) -> dict[str, str]:
         with engine() as opened:
             digests = phone_digests(opened)
     try:
-        return render(rulebook(), settings.dialplan, settings.agi, digests)
+        return render(
+            rulebook(), settings.dialplan, settings.agi, digests, Pjsip(options=settings.dialplan.pjsip_options)
+        )
     except RenderError as error:
         raise TroubleError(f"dialplan: {error}; mend it with 'pbx-plugin users', 'groups' or 'numbers'") from error
 

@@ -16,6 +16,7 @@ from pbx_plugin import clock
 from pbx_plugin.cli import speech
 from pbx_plugin.db.directory import change_directory, read_directory
 from pbx_plugin.db.engine import make_engine
+from pbx_plugin.db.evidence import SiteQueries
 from pbx_plugin.db.rulebook import DatabaseRulebook
 from pbx_plugin.domain.rulebook import Rulebook, Tenant
 from pbx_plugin.services.audit import Desk
@@ -62,6 +63,15 @@ def looking(company: str) -> Iterator[Desk]:
     """Open one company's directory for looking only."""
     with engine() as opened, read_directory(opened) as directory:
         yield _desk(directory, company, "")
+
+
+@contextmanager
+def records(company: str) -> Iterator[tuple[SiteQueries, Tenant]]:
+    """Open the records of one company's calls."""
+    with engine() as opened:
+        with read_directory(opened) as directory:
+            tenant = tenant_of(directory, company)
+        yield SiteQueries(opened), tenant
 
 
 @contextmanager

@@ -19,14 +19,14 @@ from pbx_plugin.asterisk.escape import RenderError
 from pbx_plugin.asterisk.render import ari_conf, manager_conf
 from pbx_plugin.cli import speech
 from pbx_plugin.cli.frame import Actor, DryRun, Json, TroubleError, new_id, whoever
+from pbx_plugin.db import migrate
 from pbx_plugin.db.directory import change_directory
 from pbx_plugin.db.engine import make_engine
-from pbx_plugin.db.migrate import upgrade
 from pbx_plugin.domain.rulebook import Tenant
 from pbx_plugin.services import numbering
 from pbx_plugin.services.audit import Desk
 from pbx_plugin.services.directory import RefusedError
-from pbx_plugin.settings import Agi, Ami, Ari, Dialplan, Paths, config_path
+from pbx_plugin.settings import Agi, Ami, Ari, Dialplan, Paths, config_path, load_settings
 
 FOLDER_MODE = 0o750
 FILE_MODE = 0o640
@@ -116,7 +116,9 @@ def init(
             paths.state / "asterisk" / "pbxrec_ari.conf": ari_conf(Ari().user, ari_password),
         }
     except ArgumentError as error:
-        raise RefusedError(f"--database {database!r} is not a database URL: write it as sqlite:////path/file") from error
+        raise RefusedError(
+            f"--database {database!r} is not a database URL: write it as sqlite:////path/file"
+        ) from error
     except RenderError as error:
         raise RefusedError(str(error)) from error
     wish = _Wish(chosen, paths, url, tenant, _toml(url, sections), snippets)
@@ -126,6 +128,23 @@ def init(
     _tell(wish, tenant, hidden, json=json, dry_run=dry_run)
 
 
+def upgrade(json: Json = False) -> None:
+    """Bring the database to the schema of this version; nothing happens when it has it already."""
+    url = load_settings().database
+    try:
+        before = migrate.current(url)
+        with speech.working("upgrading the database"):
+            migrate.upgrade(url)
+    except (ImportError, ArgumentError) as error:
+        raise RefusedError(f"the database URL in the configuration cannot be used: {error}") from error
+    if json:
+        speech.say_json({"before": before, "after": migrate.newest()})
+    elif before == migrate.newest():
+        speech.line(f"nothing changes: the database has schema {before} already")
+    else:
+        speech.line(f"the database has schema {migrate.newest()} now")
+
+
 def _make(wish: _Wish, actor: str) -> Tenant:
     try:
         for folder in wish.folders:
@@ -133,7 +152,7 @@ def _make(wish: _Wish, actor: str) -> Tenant:
         for path, text in wish.snippets.items():
             _make_folder(path.parent, wish.paths.asterisk_etc)
             _write(path, text, replace=True)
-        upgrade(wish.database)
+        migrate.upgrade(wish.database)
         tenant = _first_tenant(wish, actor)
         # Last: while there is no configuration, a run that failed half-way can simply be repeated.
         _write(wish.config, wish.toml, replace=False)
@@ -166,7 +185,7 @@ def _make_folder(folder: Path, like: Path) -> None:
     missing = [one for one in (folder, *folder.parents) if not one.exists()]
     for one in reversed(missing):
         one.mkdir(mode=FOLDER_MODE)
-        # Asterisk plays the prompts and reads through the group of its own folder. Without the right to give, ours stays.
+        # Asterisk plays the prompts and reads by the group of its own folder. Without the right to give, ours stays.
         with suppress(OSError):
             os.chown(one, -1, like.stat().st_gid)
 
@@ -189,7 +208,10 @@ def _write(path: Path, text: str, *, replace: bool) -> None:
 
 
 def _toml(database: str, sections: dict[str, dict[str, Any]]) -> str:
-    lines = ["# Configuration of pbx-plugin. It holds passwords: mode 0640.", f"database = {json_module.dumps(database)}"]
+    lines = [
+        "# Configuration of pbx-plugin. It holds passwords: mode 0640.",
+        f"database = {json_module.dumps(database)}",
+    ]
     for name, values in sections.items():
         lines += ["", f"[{name}]", *(f"{key} = {json_module.dumps(value)}" for key, value in values.items())]
     return "\n".join(lines) + "\n"

@@ -31,6 +31,7 @@ from pbx_plugin.cli import (
     users,
 )
 from pbx_plugin.cli.frame import EXIT_BAD_INPUT, EXIT_TROUBLE, TroubleError
+from pbx_plugin.db.queries import AmbiguousError, NotFoundError
 from pbx_plugin.services.directory import RefusedError
 from pbx_plugin.services.ports import StoreUnavailableError
 from pbx_plugin.settings import CONFIG_VARIABLE, SettingsError
@@ -62,6 +63,7 @@ _GROUPS = {
 for _name, _group in _GROUPS.items():
     app.add_typer(_group, name=_name)
 app.command()(init.init)
+app.command()(init.upgrade)
 app.command()(calls.explain)
 app.command()(recordings.gaps)
 app.command()(processes.run)
@@ -102,7 +104,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     try:
         code = app(words, prog_name=PROGRAM, standalone_mode=False)
         sys.stdout.flush()
-    except (RefusedError, SettingsError) as error:
+    except (RefusedError, SettingsError, NotFoundError, AmbiguousError) as error:
         code = _complain(str(error), EXIT_BAD_INPUT)
     except _COMPLAINT as error:
         code = _complain(_complaint(error), EXIT_BAD_INPUT)
@@ -114,7 +116,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         code = _complain("interrupted", EXIT_TROUBLE)
     except BrokenPipeError:
         # Whoever read us has gone, as 'head' does; nothing more can be said to them.
-        sys.stdout = Path(os.devnull).open("w")
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         code = EXIT_TROUBLE
     except Exception as error:  # the last line of defence: a person at a terminal gets a sentence, not a traceback
         if "--debug" in words:

@@ -114,7 +114,9 @@ def diff(
 
 @app.command()
 def rollback(
-    number: Annotated[int, typer.Argument(metavar="VERSION", help="The version whose content is to be in force again.")],
+    number: Annotated[
+        int, typer.Argument(metavar="VERSION", help="The version whose content is to be in force again.")
+    ],
     comment: Comment = "",
     acknowledge_announcement: Acknowledge = False,
     json: Json = False,

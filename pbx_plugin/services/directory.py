@@ -1,8 +1,8 @@
 """The site's people, groups, numbers and policies as the use cases see them: records, and the port to them.
 
 A *directory* is one open transaction. What a use case writes through it becomes true together, with its audit entry
-and a new revision of the rulebook, or not at all. Every lookup is within one company (tenant); removed users are kept for their
-recordings and are seen only where asked for.
+and a new revision of the rulebook, or not at all. Every lookup is within one company (tenant); removed users are kept
+for their recordings and are seen only where asked for.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ class RefusedError(Exception):
 
 @dataclass(frozen=True, slots=True)
 class Person:
-    """A user as they stand in the directory. Devices are sorted. ``removed`` users are never recorded; their recordings stay."""
+    """A user as they stand in the directory, devices sorted. ``removed`` ones are never recorded; recordings stay."""
 
     id: str
     tenant_id: str

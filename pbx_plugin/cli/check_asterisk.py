@@ -1,0 +1,189 @@
+"""The doctor's look at Asterisk: REST and manager interface, dialplan, channel variables, FastAGI, clocks."""
+
+from __future__ import annotations
+
+import asyncio
+import base64
+import configparser
+import json
+import socket
+from collections.abc import Iterator
+from datetime import datetime
+from email.utils import parsedate_to_datetime
+from http.client import HTTPConnection, HTTPException
+
+from pbx_plugin.asterisk import variables
+from pbx_plugin.asterisk.ami import AmiClient, AmiError, AmiUnreachableError
+from pbx_plugin.asterisk.install import DialplanInstaller, InstallError
+from pbx_plugin.asterisk.render import version_of
+from pbx_plugin.cli.check import Check, fail, ok, warn
+from pbx_plugin.settings import Settings
+
+TIMEOUT = 4.0
+OLDEST = 20
+CLOCK_DRIFT = 2.0
+CLOCK_WRONG = 30.0
+
+
+def ari(settings: Settings, now: datetime) -> Iterator[Check]:
+    """Look whether the REST interface lets us in, whether the recorder listens there, and what time it is there."""
+    where = f"{settings.ari.host}:{settings.ari.port}"
+    try:
+        status, body, date = _get(settings, "/ari/asterisk/info")
+    except (OSError, HTTPException) as error:
+        mend = "start Asterisk; http.conf: enabled = yes; ari.conf: enabled = yes; look at [ari] in the configuration"
+        yield fail("ARI", f"nothing answers at {where}: {error}", mend)
+        return
+    if status == 401:
+        yield fail("ARI", f"{where} refuses user {settings.ari.user!r}", "let ari.conf include our account, and reload")
+        return
+    if status != 200:
+        yield fail("ARI", f"{where} answers {status}", "ari.conf: enabled = yes, and reload")
+        return
+    system = body.get("system")
+    version = str(system.get("version", "unknown")) if isinstance(system, dict) else "unknown"
+    major = version.partition(".")[0]
+    if major.isdigit() and int(major) < OLDEST:
+        yield warn("ARI", f"Asterisk {version} at {where} is older than {OLDEST}", f"use Asterisk {OLDEST} or newer")
+    else:
+        yield ok("ARI", f"Asterisk {version} at {where}")
+    yield _recorder(settings)
+    yield _clock(date, now)
+
+
+def ami(settings: Settings) -> Check:
+    """Look whether the manager interface lets us in."""
+    try:
+        asyncio.run(_ping(settings))
+    except AmiUnreachableError as error:
+        return fail("AMI", str(error), "manager.conf: enabled = yes; look at [ami] in the configuration")
+    except AmiError as error:
+        return fail("AMI", str(error), "let manager.conf include our account, and reload")
+    return ok("AMI", f"logged in at {settings.ami.host}:{settings.ami.port} as {settings.ami.user}")
+
+
+def agi(settings: Settings) -> Check:
+    """Look whether our FastAGI service listens."""
+    where = (settings.agi.host, settings.agi.port)
+    try:
+        with socket.create_connection(where, TIMEOUT):
+            return ok("FastAGI", f"listening at {where[0]}:{where[1]}")
+    except OSError as error:
+        mend = "start 'pbx-plugin run'; until then callers on consent numbers are not asked, hence not recorded"
+        return fail("FastAGI", f"nothing listens at {where[0]}:{where[1]}: {error}", mend)
+
+
+def dialplan(settings: Settings, files: dict[str, str], installer: DialplanInstaller) -> Iterator[Check]:
+    """Look whether what the database asks for is installed, included, and what Asterisk runs."""
+    mend = "run 'pbx-plugin dialplan install'"
+    try:
+        missing = installer.missing_includes(files)
+        changes = installer.diff(files)
+    except (InstallError, OSError) as error:
+        yield fail("dialplan", str(error), "let the user of pbx-plugin read Asterisk's configuration")
+        return
+    if missing:
+        told = "; ".join(f"add {line} to {path}" for path, line in missing.items())
+        yield fail("dialplan", "Asterisk's files do not include the generated ones", told)
+    elif changes:
+        yield fail("dialplan", "what is installed is not what the database asks for", mend)
+    else:
+        yield ok("dialplan", f"version {version_of(files)} is installed")
+    try:
+        loaded = asyncio.run(_dialplan_version(settings))
+    except (AmiError, AmiUnreachableError) as error:
+        yield warn("dialplan in Asterisk", f"not known: {error}", mend)
+        return
+    if version_of(files) in loaded:
+        yield ok("dialplan in Asterisk", f"version {version_of(files)} is loaded")
+    else:
+        yield fail("dialplan in Asterisk", f"loaded is {', '.join(loaded) or 'no version of ours'}", mend)
+
+
+def channelvars(settings: Settings) -> Check:
+    """Look whether ari.conf lets events carry the marks."""
+    path = settings.paths.asterisk_etc / "ari.conf"
+    wanted = ",".join(variables.CHANNEL_VARIABLES)
+    mend = f"add to [general] of {path}: channelvars = {wanted}"
+    try:
+        text = path.read_text(encoding="utf-8", errors="replace")
+    except OSError as error:
+        return warn("channelvars", f"{path} cannot be read: {error.strerror}", mend)
+    parser = configparser.RawConfigParser(
+        strict=False,
+        allow_no_value=True,
+        comment_prefixes=(";", "#"),
+        inline_comment_prefixes=(";",),
+        delimiters=("=",),
+    )
+    try:
+        parser.read_string(text)
+        value = parser.get("general", "channelvars", fallback="") or ""
+    except configparser.Error as error:
+        return warn("channelvars", f"{path} cannot be understood: {error}", mend)
+    there = {name.strip() for name in value.removeprefix(">").split(",")}
+    absent = [name for name in variables.CHANNEL_VARIABLES if name not in there]
+    if absent:
+        return fail("channelvars", f"events do not carry {', '.join(absent)}: consent is not seen", mend)
+    return ok("channelvars", "events carry the marks")
+
+
+def _recorder(settings: Settings) -> Check:
+    mend = "start 'pbx-plugin run'; until then nothing is recorded"
+    try:
+        status, _body, _date = _get(settings, f"/ari/applications/{settings.ari.app}")
+    except (OSError, HTTPException) as error:
+        return fail("recorder", f"Asterisk does not say: {error}", mend)
+    if status != 200:
+        return fail("recorder", f"the recorder is not connected to Asterisk (application {settings.ari.app})", mend)
+    return ok("recorder", f"connected to Asterisk as {settings.ari.app}")
+
+
+def _clock(date: datetime | None, now: datetime) -> Check:
+    if date is None:
+        return warn("clock", "Asterisk's answer has no date", "compare the clocks by hand")
+    # An HTTP date has whole seconds, so anything within one second is agreement.
+    drift = (date - now).total_seconds() + 0.5
+    what = f"Asterisk's clock is {abs(drift):.1f} s {'ahead' if drift > 0 else 'behind'}"
+    mend = "let both machines keep time by NTP (chrony, systemd-timesyncd)"
+    if abs(drift) > CLOCK_WRONG:
+        return fail("clock", what, mend)
+    if abs(drift) > CLOCK_DRIFT:
+        return warn("clock", what, mend)
+    return ok("clock", "Asterisk's clock agrees with ours")
+
+
+def _get(settings: Settings, path: str) -> tuple[int, dict[str, object], datetime | None]:
+    login = f"{settings.ari.user}:{settings.ari.password.get_secret_value()}".encode()
+    connection = HTTPConnection(settings.ari.host, settings.ari.port, timeout=TIMEOUT)
+    try:
+        connection.request("GET", path, headers={"Authorization": "Basic " + base64.b64encode(login).decode()})
+        answer = connection.getresponse()
+        content = answer.read(1_000_000)
+        stamp = answer.getheader("Date")
+    finally:
+        connection.close()
+    try:
+        body = json.loads(content)
+    except ValueError:
+        body = {}
+    try:
+        date = parsedate_to_datetime(stamp) if stamp else None
+    except ValueError:
+        date = None
+    return answer.status, body if isinstance(body, dict) else {}, date if date and date.tzinfo else None
+
+
+async def _ping(settings: Settings) -> None:
+    async with AmiClient(settings.ami, timeout=TIMEOUT) as client:
+        await client.ping()
+
+
+async def _dialplan_version(settings: Settings) -> list[str]:
+    async with AmiClient(settings.ami, timeout=TIMEOUT) as client:
+        try:
+            answers = await client.action({"Action": "ShowDialPlan", "Context": "pbxrec-version"})
+        except AmiError:
+            # The context is not there: nothing of ours is loaded.
+            return []
+    return [answer["Extension"].removeprefix("v") for answer in answers if answer.get("Extension", "").startswith("v")]
