@@ -18,16 +18,15 @@ from typing import Literal
 
 from rich.console import Console
 
+from pbx_plugin.sandbox.provision_debian import unpack_asterisk
+from pbx_plugin.sandbox.provision_error import ProvisionError
+
 OLDEST = 20
 """The oldest major version the recorder is made for: ARI's snoop, `eventFilter` and `*`-features as we use them."""
 
 OWN_ROOT = Path("/")
 OWN_PLACES = "/usr/sbin:/usr/local/sbin"
 """Where the machine's own Asterisk is looked for besides `PATH`, which often lacks these for ordinary users."""
-
-
-class ProvisionError(Exception):
-    """No usable Asterisk, and none could be made; the text says why and what to do, in words for a person."""
 
 
 @dataclass(frozen=True)
@@ -73,8 +72,6 @@ def ensure_asterisk(say: Callable[[str], None] = lambda _line: None) -> Asterisk
     found = find_asterisk()
     if found is not None:
         return found
-    from pbx_plugin.sandbox.provision_debian import unpack_asterisk  # noqa: PLC0415 (only a first run needs it)
-
     unpack_asterisk(tree_dir(), say)
     found = _unpacked(tree_dir())
     if found is None:

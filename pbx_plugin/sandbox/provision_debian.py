@@ -16,7 +16,7 @@ from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from pbx_plugin.sandbox.provision import ProvisionError
+from pbx_plugin.sandbox.provision_error import ProvisionError
 
 SUITES = ("forky", "sid")
 """Debian's releases that carry an Asterisk of version 20 or newer, in the order they are tried."""
