@@ -1,0 +1,212 @@
+"""The stage of the live tests: one site, real SIP phones that each have a voice of their own, and what is known after.
+
+A scene dials, keys and hangs up, and asks the database and the sound files what came of it. Scenes of one file run at
+the same time on the one Asterisk, as calls do in a company.
+"""
+
+from __future__ import annotations
+
+import itertools
+import threading
+import time
+from collections.abc import Callable, Iterable
+from pathlib import Path
+from typing import TypeVar
+
+from pbx_plugin.db.engine import make_engine
+from pbx_plugin.db.queries import DatabaseQueries
+from pbx_plugin.db.views import CallDetail, DecisionView, RecordingView
+from pbx_plugin.sandbox.listening import assert_side, heard_anywhere
+from pbx_plugin.sandbox.phone import Leg, Phone
+from pbx_plugin.sandbox.signals import VOICES, Voice, write_voice
+from pbx_plugin.sandbox.site import Site
+from pbx_plugin.sandbox.site_config import TRUNK_HOST
+
+T = TypeVar("T")
+ANSWER_MS = 300
+SETTLE_S = 20.0
+
+
+class Stage:
+    """Phones by extension, outside callers by name. Everything it starts it ends."""
+
+    def __init__(self, site: Site, folder: Path) -> None:
+        self.site = site
+        self._folder = folder
+        self._folder.mkdir(parents=True, exist_ok=True)
+        self._phones: dict[str, Phone] = {}
+        self._voices: dict[str, Voice] = {}
+        self._free_voices = iter(VOICES)
+        self._numbers = itertools.count(100)
+        self._lock = threading.Lock()
+        self._engine = make_engine(site.settings.database, busy_ms=5000)
+        self.queries = DatabaseQueries(self._engine)
+
+    # People
+
+    def phone(self, extension: str, *, answers: bool = True) -> Phone:
+        """The phone of a user, registered; it answers by itself unless told otherwise."""
+        with self._lock:
+            if extension not in self._phones:
+                self._phones[extension] = Phone.start(
+                    extension,
+                    server=self.server,
+                    register=True,
+                    password=self.site.secrets.phones,
+                    signal=self._signal(extension),
+                    record_dir=self._folder,
+                )
+        phone = self._phones[extension]
+        if answers:
+            phone.auto_answer(ANSWER_MS)
+        else:
+            phone.auto_off()
+        return phone
+
+    def outside(self, name: str) -> Phone:
+        """A caller from outside, on the company's line."""
+        with self._lock:
+            if name not in self._phones:
+                self._phones[name] = Phone.start(
+                    name,
+                    address=TRUNK_HOST,
+                    server=self.server,
+                    caller=self.fresh_number(),
+                    signal=self._signal(name),
+                    record_dir=self._folder,
+                )
+        return self._phones[name]
+
+    def world(self) -> Phone:
+        """Everybody outside who can be called: answers any number."""
+        with self._lock:
+            if "world" not in self._phones:
+                self._phones["world"] = Phone.start(
+                    "world",
+                    address=TRUNK_HOST,
+                    port=self.site.ports.trunk,
+                    server=self.server,
+                    signal=self._signal("world"),
+                    record_dir=self._folder,
+                )
+        self._phones["world"].auto_answer(ANSWER_MS)
+        return self._phones["world"]
+
+    def voice(self, name: str) -> Voice:
+        """Whose voice that is."""
+        return self._voices[name]
+
+    def fresh_number(self) -> str:
+        """A Danish number that nobody in these tests has had yet."""
+        return f"+45312{next(self._numbers):05d}"
+
+    @property
+    def server(self) -> str:
+        """Where phones register."""
+        return f"127.0.0.1:{self.site.ports.sip}"
+
+    def _signal(self, name: str) -> Path:
+        voice = next(self._free_voices)
+        self._voices[name] = voice
+        return write_voice(self._folder / f"voice-{name}.wav", voice, seconds=20)
+
+    def close(self) -> None:
+        """End all phones."""
+        for phone in self._phones.values():
+            phone.close()
+        self._engine.dispose()
+
+    # What is known
+
+    def call(self, number: str) -> CallDetail | None:
+        """The latest call from or to an outside number, or of an extension's, if the books have one."""
+        for view in self.queries.list_calls(limit=200):
+            if number in (view.caller_e164, view.caller_raw, view.dialled_raw, view.ddi_e164):
+                return self.queries.call_detail(view.call_id)
+        return None
+
+    def settled(self, number: str) -> CallDetail:
+        """That call once it has ended and each of its recordings is stored, or can never be."""
+
+        def look() -> CallDetail | None:
+            found = self.call(number)
+            if found is None or found.call.ended_at is None:
+                return None
+            done = all(recording.state in ("stored", "failed", "erased") for recording in found.recordings)
+            return found if done else None
+
+        return wait_for(look, f"the call of {number} to be over and its recordings stored", SETTLE_S)
+
+    def recording_now(self, number: str, segment: int = 1) -> RecordingView:
+        """The call's n-th recording as soon as Asterisk records it."""
+
+        def look() -> RecordingView | None:
+            found = self.call(number)
+            live = [r for r in found.recordings if r.in_at is not None] if found else []
+            return live[segment - 1] if len(live) >= segment else None
+
+        return wait_for(look, f"recording {segment} of {number} to begin", 15.0)
+
+    def decided(self, number: str, user: str) -> DecisionView:
+        """The last decision for a user of that call, once there is one."""
+
+        def look() -> DecisionView | None:
+            found = self.call(number)
+            mine = [d for d in found.decisions if d.facts["user"]["extension"] == user] if found else []
+            return mine[-1] if mine else None
+
+        return wait_for(look, f"a decision for {user} in the call of {number}", 15.0)
+
+    def file(self, recording: RecordingView) -> Path:
+        """Where the recording lies."""
+        return self.site.archive / recording.path
+
+    # What is heard
+
+    def assert_sides(self, recording: RecordingView, left: str, right: str, allow: Iterable[str] = ()) -> None:
+        """This voice alone on the left, that one alone on the right, in every second of the recording."""
+        path, end = self.file(recording), recording.length_ms / 1000
+        also = [self.voice(name) for name in allow]
+        assert_side(path, 0, self.voice(left), 0.25, end - 0.25, allow=also)
+        assert_side(path, 1, self.voice(right), 0.25, end - 0.25, allow=also)
+
+    def assert_nowhere(self, *names: str) -> None:
+        """Not a tenth of a second of these voices lies anywhere that audio could lie."""
+        for name in names:
+            found = heard_anywhere(list(self.site.sound_folders), self.voice(name))
+            assert not found, f"{name} ({self.voice(name)}) is on disk: {found}"
+
+    def assert_nothing_left(self) -> None:
+        """No channel, snoop or bridge is left in Asterisk, no file in our spool."""
+
+        def clean() -> bool:
+            rows = self.site.asterisk.rx("core show channels concise").strip()
+            left = [p for p in (self.site.spool / "pbxrec").rglob("*.wav")]
+            return not rows and not left
+
+        wait_for(clean, "all channels to be gone and our spool to be empty", 10.0)
+
+
+def talk(seconds: float) -> None:
+    """Let both sides be heard for a while."""
+    time.sleep(seconds)
+
+
+def wait_for(look: Callable[[], T | None | bool], what: str, seconds: float) -> T:
+    """Ask until there is an answer. Raises AssertionError saying what was waited for."""
+    until = time.monotonic() + seconds
+    while time.monotonic() < until:
+        found = look()
+        if found is not None and found is not False:
+            return found  # type: ignore[return-value]
+        time.sleep(0.1)
+    raise AssertionError(f"waited {seconds} s in vain for {what}")
+
+
+def hang_up(*legs: Leg) -> None:
+    """End these legs and wait until they have ended."""
+    for leg in legs:
+        if not leg.ended:
+            leg.hangup()
+    for leg in legs:
+        leg.wait_ended()
