@@ -5,8 +5,9 @@ from __future__ import annotations
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
-from sqlalchemy import Engine, MetaData, select
+from sqlalchemy import Engine, select
 
+from pbx_plugin.db.models import Base
 from pbx_plugin.domain.entries import (
     Audited,
     CallBegan,
@@ -167,12 +168,10 @@ def whole_call() -> list[Entry]:
 
 
 def dump(engine: Engine, *, without: tuple[str, ...] = (), journals: bool = True) -> dict[str, list[Any]]:
-    """Return every row of every table, as the database itself has them."""
-    tables = MetaData()
-    tables.reflect(engine)
+    """Return every row of every table."""
     rows: dict[str, list[Any]] = {}
     with engine.connect() as connection:
-        for table in tables.sorted_tables:
+        for table in Base.metadata.sorted_tables:
             columns = [column for column in table.columns if column.name not in without]
             rows[table.name] = sorted(tuple(row) for row in map(str_row, connection.execute(select(*columns))))
     if not journals:

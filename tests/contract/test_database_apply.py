@@ -76,7 +76,6 @@ def test_a_call_told_once_stands_in_every_table(engine: Engine) -> None:
     rows = dump(engine)
     counted = {name: len(found) for name, found in rows.items() if found}
     assert counted == {
-        "alembic_version": 1,
         "audit": 1,
         "call": 2,
         "call_alias": 2,
@@ -124,7 +123,7 @@ def test_one_entry_at_a_time_or_all_at_once_is_the_same(engine: Engine) -> None:
     assert single == dump(engine)
 
 
-@pytest.mark.parametrize("seed", range(25))
+@pytest.mark.parametrize("seed", range(12))
 def test_the_order_in_which_it_is_told_does_not_matter(sqlite_file: Path, tmp_path: Path, seed: int) -> None:
     other_file = shutil.copy(sqlite_file, tmp_path / "other.sqlite")
     shuffled = whole_call()
