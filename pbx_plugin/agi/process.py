@@ -13,7 +13,7 @@ import sys
 import uuid
 from types import FrameType
 
-from asterisk.agi import AGIException
+from asterisk.agi import AGIException, AGIHangup
 
 from pbx_plugin.agi.toggle import toggle
 from pbx_plugin.asterisk.agi import AgiSession
@@ -24,19 +24,28 @@ APPLY_SECONDS = 1.0
 
 
 def main(arguments: list[str]) -> int:
-    """Run the script named first. Always returns 0: Asterisk takes anything else for a reason to end the call."""
-    try:
-        session = AgiSession(sys.stdin.buffer, sys.stdout.buffer)
+    """Run the script named first. Always returns 0: whatever happens here, the call goes on.
 
-        def hung_up(_signal: int, _frame: FrameType | None) -> None:
+    What goes wrong is told to Asterisk, which logs it, and on standard error, which Asterisk may throw away.
+    """
+    session: AgiSession | None = None
+
+    def hung_up(_signal: int, _frame: FrameType | None) -> None:
+        if session is not None:
             session.note_hangup()
 
-        signal.signal(signal.SIGHUP, hung_up)
+    signal.signal(signal.SIGHUP, hung_up)
+    try:
+        session = AgiSession(sys.stdin.buffer, sys.stdout.buffer)
         run(session, arguments[0] if arguments else "")
-    except AGIException as error:
-        sys.stderr.write(f"pbxrec: {error}\n")
-    except Exception as error:  # nothing that happens here may end the call
-        sys.stderr.write(f"pbxrec: {type(error).__name__}: {error}\n")
+    except AGIHangup:
+        return 0
+    except Exception as error:
+        said = f"pbxrec: {type(error).__name__}: {error}"
+        sys.stderr.write(f"{said}\n")
+        if session is not None:
+            with contextlib.suppress(AGIException):
+                session.verbose(said)
     return 0
 
 
@@ -51,12 +60,16 @@ def run(session: AgiSession, script: str) -> None:
 
 
 def _consent(session: AgiSession) -> None:
-    from pbx_plugin import clock  # noqa: PLC0415  (see the module's docstring, also for those that follow)
+    import structlog  # noqa: PLC0415  (see the module's docstring, also for those that follow)
+
+    from pbx_plugin import clock  # noqa: PLC0415
     from pbx_plugin.agi.consent import ConsentScript  # noqa: PLC0415
     from pbx_plugin.agi.rulebook_keeper import RulebookKeeper  # noqa: PLC0415
     from pbx_plugin.bootstrap import build_journal, build_prompts, build_rulebook_source  # noqa: PLC0415
     from pbx_plugin.settings import load_settings  # noqa: PLC0415
 
+    # Standard output belongs to Asterisk.
+    structlog.configure(logger_factory=structlog.PrintLoggerFactory(sys.stderr))
     settings = load_settings()
     rulebook = RulebookKeeper(build_rulebook_source(settings), settings.recorder.rulebook_refresh)
     rulebook.look()
@@ -72,3 +85,7 @@ def _let_go() -> None:
     """Close standard output, by which the dialplan goes on: the caller does not wait for the database."""
     with contextlib.suppress(OSError):
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))

@@ -129,6 +129,10 @@ class AgiSession(AGI):  # type: ignore[misc]  # pyst2 has no types
         parts = [name, *(f"{key}: {value.replace(',', ' ')}" for key, value in fields.items())]
         self._command("EXEC", "UserEvent", self._quote(",".join(parts)))
 
+    def verbose(self, text: str, level: int = 1) -> None:
+        """Write a line into Asterisk's own log. Raises AGIHangup."""
+        self._command("VERBOSE", self._quote(text), level)
+
     # pyst2's inside, replaced
 
     def _get_agi_env(self) -> None:

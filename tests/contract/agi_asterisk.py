@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 import re
+import signal
 import socket
-from collections.abc import Iterable, Mapping
+import subprocess
+from collections.abc import Iterable, Mapping, Sequence
+from typing import IO
 
 HEADERS = {
     "agi_network": "yes",
@@ -58,26 +61,41 @@ class SpokenAsterisk:
         self.played: list[str] = []
         self.timeline = timeline if timeline is not None else []
         self.alive = True
+        self._process: subprocess.Popen[bytes] | None = None
         self.headers = {**HEADERS, "agi_network_script": script, **(headers or {})}
         self.headers |= {f"agi_arg_{at}": value for at, value in enumerate(arguments, start=1)}
 
     def run(self) -> SpokenAsterisk:
-        """Speak until the script closes the connection."""
-        with socket.create_connection(self.address, timeout=10) as connection, connection.makefile("rwb") as stream:
-            self._send(stream, *(f"{name}: {value}" for name, value in self.headers.items()), "")
-            while line := stream.readline():
-                command = line.decode().rstrip("\n")
-                self.timeline.append(command)
-                answers = self._answer(words(command))
-                if answers == [LOST]:
-                    break
-                self._send(stream, *answers)
+        """Speak FastAGI until the script closes the connection."""
+        with socket.create_connection(self.address, timeout=10) as connection:
+            with connection.makefile("rb") as reader, connection.makefile("wb") as writer:
+                self._speak(reader, writer)
         return self
 
-    def _send(self, stream: object, *lines: str) -> None:
+    def run_process(self, command: Sequence[str], environment: Mapping[str, str]) -> int:
+        """Run a program as Asterisk runs an AGI script; return its exit status."""
+        with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, env=environment) as process:
+            assert process.stdin is not None
+            assert process.stdout is not None
+            self._process = process
+            self._speak(process.stdout, process.stdin)
+            process.stdin.close()
+            return process.wait(10)
+
+    def _speak(self, reader: IO[bytes], writer: IO[bytes]) -> None:
+        self._send(writer, *(f"{name}: {value}" for name, value in self.headers.items()), "")
+        while line := reader.readline():
+            command = line.decode().rstrip("\n")
+            self.timeline.append(command)
+            answers = self._answer(words(command))
+            if answers == [LOST]:
+                break
+            self._send(writer, *answers)
+
+    def _send(self, writer: IO[bytes], *lines: str) -> None:
         try:
-            stream.write("".join(f"{line}\n" for line in lines).encode())  # type: ignore[attr-defined]
-            stream.flush()  # type: ignore[attr-defined]
+            writer.write("".join(f"{line}\n" for line in lines).encode())
+            writer.flush()
         except (BrokenPipeError, ConnectionResetError):
             # The script has closed, as it may; the next read says so.
             return
@@ -103,6 +121,8 @@ class SpokenAsterisk:
             case ["STREAM", "FILE", path, ""]:
                 self.played.append(path)
                 return ["200 result=0 endpos=16000"]
+            case ["VERBOSE", _, _]:
+                return ["200 result=1"]
             case ["EXEC", _, _]:
                 return ["200 result=0"]
         return ["510 Invalid or unknown command"]
@@ -114,7 +134,11 @@ class SpokenAsterisk:
                 return ["200 result= (timeout)"]
             case "hangs up":
                 self.alive = False
-                return ["200 result=-1", "HANGUP"]
+                if self._process is None:
+                    return ["200 result=-1", "HANGUP"]
+                # A process is told by a signal instead.
+                self._process.send_signal(signal.SIGHUP)
+                return ["200 result=-1"]
             case "unplayable":
                 return ["200 result=-1"]
             case "garbage":
