@@ -12,6 +12,7 @@ from collections.abc import Mapping
 from types import TracebackType
 from typing import Any, Protocol, Self
 
+from panoramisk.actions import Action
 from panoramisk.ami_protocol import AMIProtocol
 from panoramisk.manager import Manager
 from panoramisk.message import Message
@@ -101,7 +102,7 @@ class AmiClient:
         manager = self._manager
         if manager is None or not manager.authenticated:
             raise AmiUnreachableError(f"the session with {self._where} is closed")
-        return await self._answer(manager.send_action(dict(fields)))
+        return await self._answer(manager.send_action(_Asked(dict(fields))))
 
     async def command(self, line: str) -> list[str]:
         """Run a line of Asterisk's command line and return what it printed, line by line.
@@ -160,6 +161,17 @@ class _Session(Manager):  # type: ignore[misc]
         self.close()
         if self.protocol is not None:
             self.protocol.transport.abort()
+
+
+class _Asked(Action):  # type: ignore[misc]
+    """An action whose answer is a list only when Asterisk says so.
+
+    panoramisk also waits for the event that ends an asynchronous Originate, which a session without events never sees.
+    """
+
+    @property
+    def multi(self) -> bool:
+        return bool(self.responses[0].eventlist.lower() == "start")
 
 
 class _Utf8Protocol(AMIProtocol):  # type: ignore[misc]

@@ -14,7 +14,7 @@ import re
 import shutil
 from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Protocol
 
@@ -28,6 +28,7 @@ NAMES = ("pjsip.conf", "queues.conf", "features.conf", "extensions.conf")
 KEPT_BACKUPS = 10
 MASK = "(not shown)"
 _SECRET_LINE = re.compile(r"^(\s*(?:md5_cred|password|secret)\s*=>?\s*).*$", re.MULTILINE)
+_BACKUP = re.compile(r"\d{8}T\d{6}Z-\d{3,}")
 _INCLUDE = re.compile(r"\s*#(?:try)?include\s+[\"<]?([^\">;]+?)[\">]?\s*(?:;.*)?")
 
 
@@ -173,7 +174,7 @@ class DialplanInstaller:
         _sync_folder(self._folder)
 
     def _back_up(self, files: Mapping[str, str], at: datetime) -> Path:
-        place = self._backups / at.strftime("%Y%m%dT%H%M%S.%fZ")
+        place = self._backups / self._next_name(at)
         half = self._backups / f".{place.name}.half"
         try:
             shutil.rmtree(half, ignore_errors=True)
@@ -187,8 +188,18 @@ class DialplanInstaller:
             raise InstallError(f"the earlier files could not be kept in {self._backups}: {error}") from error
         return place
 
+    def _next_name(self, at: datetime) -> str:
+        """Return a name that sorts behind all others, also for one moment twice or a clock that was set back."""
+        stamp, number = at.astimezone(UTC).strftime("%Y%m%dT%H%M%SZ"), 0
+        kept = self._kept()
+        if kept:
+            last, _, count = kept[-1].name.partition("-")
+            if stamp <= last:
+                stamp, number = last, int(count) + 1
+        return f"{stamp}-{number:03}"
+
     def _kept(self) -> list[Path]:
-        return sorted(path for path in self._backups.iterdir() if path.is_dir() and not path.name.startswith("."))
+        return sorted(path for path in self._backups.iterdir() if _BACKUP.fullmatch(path.name))
 
     def _thin_out(self) -> None:
         for old in self._kept()[:-KEPT_BACKUPS]:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Protocol
 
 from pbx_plugin.asterisk import escape, variables
@@ -43,10 +43,10 @@ PHONE_OPTIONS = {
     "force_rport": "yes",
     "rewrite_contact": "yes",
 }
-"""What every generated phone endpoint has, unless :class:`Pjsip` says otherwise."""
+"""What every generated phone endpoint has, unless the settings or :class:`Pjsip` say otherwise."""
 
 TRUNK_OPTIONS = {"disallow": "all", "allow": "alaw,ulaw", "direct_media": "no", "dtmf_mode": "auto_info"}
-"""What the generated endpoint of the outside line has, unless :class:`TrunkLine` says otherwise."""
+"""What the generated endpoint of the outside line has, unless the settings or :class:`TrunkLine` say otherwise."""
 
 
 RINGS = {
@@ -72,6 +72,8 @@ class DialplanNames(Protocol):
     def pjsip(self) -> bool: ...
     @property
     def toggle_digit(self) -> str: ...
+    @property
+    def pjsip_options(self) -> Mapping[str, str]: ...
 
 
 class AgiAddress(Protocol):
@@ -95,7 +97,7 @@ class TrunkLine:
     match: tuple[str, ...] = ()
     contact: str = ""
     digest: str = ""
-    options: Mapping[str, str] | None = None
+    options: Mapping[str, str] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
@@ -106,7 +108,7 @@ class Pjsip:
     address and port) makes a UDP transport; leave it empty where the administrator has one.
     """
 
-    options: Mapping[str, str] | None = None
+    options: Mapping[str, str] = field(default_factory=dict)
     bind: str = ""
     trunk: TrunkLine | None = None
 
@@ -136,7 +138,7 @@ def render(
         "queues.conf": fill("queues.conf", queues=plan.queues, rings=RINGS),
     }
     if dialplan.pjsip:
-        bodies["pjsip.conf"] = _pjsip(plan, names, secrets or {}, pjsip or Pjsip())
+        bodies["pjsip.conf"] = _pjsip(plan, names, dialplan.pjsip_options, secrets or {}, pjsip or Pjsip())
     table = spelling_table((d.e164 for d in plan.direct_numbers), plan.consent_numbers)
 
     def extensions(version: Safe) -> str:
@@ -208,7 +210,13 @@ def _names(dialplan: DialplanNames) -> dict[str, Safe]:
     return names
 
 
-def _pjsip(plan: Plan, names: Mapping[str, Safe], secrets: Mapping[str, str], wanted: Pjsip) -> str:
+def _pjsip(
+    plan: Plan,
+    names: Mapping[str, Safe],
+    site_options: Mapping[str, str],
+    secrets: Mapping[str, str],
+    wanted: Pjsip,
+) -> str:
     phones = []
     for phone in plan.phones():
         if phone.name == names["trunk"]:
@@ -223,16 +231,18 @@ def _pjsip(plan: Plan, names: Mapping[str, Safe], secrets: Mapping[str, str], wa
         **names,
         transport=escape.address(wanted.bind, "transport") if wanted.bind else "",
         phones=phones,
-        phone_options=_options(PHONE_OPTIONS, wanted.options, "phone option"),
+        phone_options=_options("phone option", PHONE_OPTIONS, site_options, wanted.options),
         trunk_line=line
         and {
             "match": [escape.address(address, "trunk match") for address in line.match],
             "contact": escape.sip_uri(line.contact, "trunk contact") if line.contact else "",
             "digest": escape.digest(line.digest, "digest of the trunk") if line.digest else "",
         },
-        trunk_options=_options(TRUNK_OPTIONS, line.options if line else None, "trunk option"),
+        trunk_options=_options("trunk option", TRUNK_OPTIONS, site_options, line.options if line else {}),
     )
 
 
-def _options(usual: Mapping[str, str], wanted: Mapping[str, str] | None, field: str) -> list[tuple[Safe, Safe]]:
-    return [escape.option(key, value, field) for key, value in {**usual, **(wanted or {})}.items()]
+def _options(field: str, *layers: Mapping[str, str]) -> list[tuple[Safe, Safe]]:
+    """Join the layers: a later one changes or adds to the earlier ones."""
+    joined = {key: value for layer in layers for key, value in layer.items()}
+    return [escape.option(key, value, field) for key, value in joined.items()]

@@ -1,6 +1,7 @@
 """A small company whose numbers the tests read back from generated files."""
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 
 from pbx_plugin.asterisk.render import Pjsip, TrunkLine, render
 from pbx_plugin.domain.call import User
@@ -19,6 +20,7 @@ class Names:
     trunk: str = "trunk"
     pjsip: bool = True
     toggle_digit: str = "4"
+    pjsip_options: Mapping[str, str] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)

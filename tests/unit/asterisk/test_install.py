@@ -219,6 +219,15 @@ def test_a_rollback_that_asterisk_refuses_changes_nothing(
     assert everything(tmp_path) == before
 
 
+def test_a_clock_set_back_does_not_change_the_order_of_rolling_back(installer: DialplanInstaller) -> None:
+    sets = [generated(company(queue=f"q{n}")) for n in range(4)]
+    for files, at in zip(sets, (NOON, NOON, NOON - timedelta(days=1), NOON), strict=True):
+        installer.install(files, at)
+    for files in reversed(sets[:3]):
+        installer.rollback()
+        assert installer.installed() == files
+
+
 def test_the_last_ten_sets_are_kept(installer: DialplanInstaller, tmp_path: Path) -> None:
     for hour in range(KEPT_BACKUPS + 3):
         installer.install(generated(company(queue=f"q{hour}")), NOON + timedelta(hours=hour))

@@ -7,7 +7,7 @@ from company_builder import ANNA, ASKED, CONSENT, PLAIN, Address, Names, company
 from dialplan_reader import Dialplan, Step, dialplan, sections
 
 from pbx_plugin.asterisk.escape import RenderError
-from pbx_plugin.asterisk.render import Pjsip, ari_conf, content_hash, manager_conf, render, version_of
+from pbx_plugin.asterisk.render import Pjsip, TrunkLine, ari_conf, content_hash, manager_conf, render, version_of
 from pbx_plugin.asterisk.templates import fill
 from pbx_plugin.domain.policy import PolicyVersion
 from pbx_plugin.domain.rulebook import DirectNumber, Rulebook
@@ -192,10 +192,17 @@ def test_a_phone_without_a_password_is_not_generated() -> None:
 
 def test_an_option_of_the_phones_can_be_added_or_changed() -> None:
     secrets = {"PJSIP/101": "0" * 32, "PJSIP/102": "0" * 32}
-    options = {"media_address": "127.0.0.1", "allow": "ulaw"}
-    files = render(company(), Names(), Address(), secrets, Pjsip(options=options))
-    phone = next(dict(lines) for name, lines in sections(files["pjsip.conf"]) if name == "101")
-    assert (phone["media_address"], phone["allow"]) == ("127.0.0.1", "ulaw")
+    names = Names(pjsip_options={"media_address": "127.0.0.1", "allow": "ulaw"})
+    files = render(company(), names, Address(), secrets, Pjsip(options={"allow": "g722"}, trunk=TrunkLine()))
+    found = {name: dict(lines) for name, lines in reversed(sections(files["pjsip.conf"]))}
+    assert (found["101"]["media_address"], found["101"]["allow"]) == ("127.0.0.1", "g722")
+    assert (found["trunk"]["media_address"], found["trunk"]["allow"]) == ("127.0.0.1", "ulaw")
+
+
+@pytest.mark.parametrize("option", [{"Set Var": "x"}, {"set_var": "A=${SHELL(id)}"}, {"allow": "ulaw\ntype = auth"}])
+def test_an_option_that_could_mean_more_is_refused(option: dict[str, str]) -> None:
+    with pytest.raises(RenderError, match="phone option"):
+        generated(company(), pjsip_options=option)
 
 
 @pytest.mark.parametrize(
