@@ -88,7 +88,7 @@ class DatabaseQueries:
         if limit:
             query = query.limit(limit)
         with reading(self._engine) as session:
-            return tuple(read_rows.recording(row, media) for row, media in session.execute(query).tuples())
+            return tuple(read_rows.recording(row, media) for row, media in session.execute(query))
 
     def recording_detail(self, name: str, tenant_id: str | None = None) -> RecordingDetail:
         """Return everything about a recording, by its id or the first characters (4 or more) of it.
@@ -99,7 +99,7 @@ class DatabaseQueries:
             found = _by_id(session, RecordingRow.id, name, _is(RecordingRow.tenant_id, tenant_id))
             if found is None:
                 raise NotFoundError(f"no recording {name!r}")
-            row, media = session.execute(_recordings().where(RecordingRow.id == found)).tuples().one()
+            row, media = session.execute(_recordings().where(RecordingRow.id == found)).one()
             call = session.get(CallRow, row.call_id)
             decision = session.get(DecisionRow, row.decision_id)
             consent = session.get(ConsentRow, row.evidence_id)
@@ -158,7 +158,7 @@ def _call_detail(session: Session, row: CallRow) -> CallDetail:
     ).all()
     recordings = session.execute(
         _recordings().where(RecordingRow.call_id.in_(ids)).order_by(RecordingRow.at, RecordingRow.segment)
-    ).tuples()
+    )
     gaps = session.scalars(select(GapRow).where(GapRow.call_id.in_(ids)).order_by(GapRow.since, GapRow.id)).all()
     leg_rows = legs.all()
     names = _names(session, [*(leg.person_id for leg in leg_rows), *(gap.person_id for gap in gaps)])
@@ -192,10 +192,10 @@ def _call_views(session: Session, rows: Sequence[CallRow]) -> tuple[CallView, ..
     recordings: dict[str, int] = {}
     for ids in _batched([row.id for row in rows]):
         taken = select(DecisionRow.call_id, DecisionRow.verdict).where(DecisionRow.call_id.in_(ids))
-        for call_id, verdict in session.execute(taken.order_by(DecisionRow.at, DecisionRow.id)).tuples():
+        for call_id, verdict in session.execute(taken.order_by(DecisionRow.at, DecisionRow.id)):
             verdicts[call_id].append(verdict)
         made = select(RecordingRow.call_id, func.count()).where(RecordingRow.call_id.in_(ids))
-        recordings |= dict(session.execute(made.group_by(RecordingRow.call_id)).tuples().all())
+        recordings |= dict(session.execute(made.group_by(RecordingRow.call_id)).all())
     return tuple(read_rows.call(row, tuple(verdicts[row.id]), recordings.get(row.id, 0)) for row in rows)
 
 
@@ -217,7 +217,7 @@ def _names(session: Session, person_ids: Iterable[str]) -> dict[str, str]:
     names: dict[str, str] = {}
     for ids in _batched(sorted(set(person_ids) - {""})):
         query = select(PersonRow.id, PersonRow.name).where(PersonRow.id.in_(ids))
-        names |= dict(session.execute(query).tuples().all())
+        names |= dict(session.execute(query).all())
     return names
 
 
