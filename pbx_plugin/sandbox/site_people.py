@@ -36,7 +36,7 @@ class Hunt:
     members: tuple[str, ...]
 
 
-CONSENT, REFUSED = "always (consent via IVR)", "never (refused via IVR)"
+CONSENT, REFUSED, NO_POLICY = "always (consent via IVR)", "never (refused via IVR)", "not applicable"
 
 RESIDENTS = (
     Resident("201", "Anna Always", Mode.ALWAYS),
@@ -57,6 +57,7 @@ RESIDENTS = (
     Resident("236", "Kaj Queue", Mode.ON_DEMAND),
     Resident("237", "Vera Waiting", Mode.ALWAYS),
     Resident("238", "Viggo Waiting", Mode.ALWAYS),
+    Resident("239", "Pia Plain", Mode.ALWAYS),
 )
 
 HUNTS = (
@@ -64,9 +65,10 @@ HUNTS = (
     Hunt("602", "ring-unrecorded", GroupKind.RING_GROUP, REFUSED, ("233", "234")),
     Hunt("603", "queue-recorded", GroupKind.QUEUE, CONSENT, ("235", "236")),
     Hunt("604", "queue-unrecorded", GroupKind.QUEUE, REFUSED, ("237", "238")),
+    Hunt("605", "ring-plain", GroupKind.RING_GROUP, NO_POLICY, ("239",)),
 )
 
-CONSENT_NUMBERS = {"701": ("601", "602", "en"), "702": ("603", "604", "da")}
+CONSENT_NUMBERS = {"701": ("601", "602", "en"), "702": ("603", "604", "da"), "703": ("601", "605", "en")}
 """Number dialled: groups for yes and no, language."""
 
 WHITELISTED_DDI, WHITELISTED_USER = "+4570100900", "213"

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from concurrent.futures import Future, ThreadPoolExecutor
-from typing import Generic, TypeVar
+from typing import Generic, Self, TypeVar
 
 T = TypeVar("T")
 AT_ONCE = 9
@@ -19,3 +19,8 @@ class Played(Generic[T]):
 
     def __getitem__(self, name: str) -> T:
         return self._outcomes[name].result()
+
+    def joined(self, later: Played[T]) -> Self:
+        """These scenes and those that were played after them."""
+        self._outcomes |= later._outcomes
+        return self

@@ -110,6 +110,10 @@ class Stage:
         self._voices[name] = voice
         return write_voice(self._folder / f"voice-{name}.wav", voice, seconds=20)
 
+    def gone(self, extension: str) -> None:
+        """A user's phone is switched off."""
+        self._phones.pop(extension).close()
+
     def close(self) -> None:
         """End all phones."""
         for phone in self._phones.values():
@@ -147,7 +151,7 @@ class Stage:
 
         return wait_for(look, f"recording {segment} of {number} to begin", 15.0)
 
-    def decided(self, number: str, user: str) -> DecisionView:
+    def decided(self, number: str, user: str, seconds: float = 15.0) -> DecisionView:
         """The last decision for a user of that call, once there is one."""
 
         def look() -> DecisionView | None:
@@ -155,7 +159,7 @@ class Stage:
             mine = [d for d in found.decisions if d.facts["user"]["extension"] == user] if found else []
             return mine[-1] if mine else None
 
-        return wait_for(look, f"a decision for {user} in the call of {number}", 15.0)
+        return wait_for(look, f"a decision for {user} in the call of {number}", seconds)
 
     def file(self, recording: RecordingView) -> Path:
         """Where the recording lies."""
@@ -192,13 +196,13 @@ def talk(seconds: float) -> None:
     time.sleep(seconds)
 
 
-def wait_for(look: Callable[[], T | None | bool], what: str, seconds: float) -> T:
-    """Ask until there is an answer. Raises AssertionError saying what was waited for."""
+def wait_for(look: Callable[[], T | None], what: str, seconds: float) -> T:
+    """Ask until there is an answer that is neither None nor False. Raises AssertionError saying what was waited for."""
     until = time.monotonic() + seconds
     while time.monotonic() < until:
         found = look()
         if found is not None and found is not False:
-            return found  # type: ignore[return-value]
+            return found
         time.sleep(0.1)
     raise AssertionError(f"waited {seconds} s in vain for {what}")
 

@@ -10,6 +10,7 @@ from scenes import Played
 from stage import Stage, hang_up, talk
 
 from pbx_plugin.db.views import CallDetail
+from pbx_plugin.sandbox.phone import Leg
 from pbx_plugin.sandbox.site_people import ddi_of
 
 TALK_S = 4.0
@@ -44,12 +45,12 @@ def internal(stage: Stage, user: str) -> CallDetail:
     return _talked(stage, leg, user, user)
 
 
-def _talked(stage: Stage, leg: object, number: str, user: str) -> CallDetail:
-    leg.wait("CONFIRMED")  # type: ignore[attr-defined]
+def _talked(stage: Stage, leg: Leg, number: str, user: str) -> CallDetail:
+    leg.wait("CONFIRMED")
     if stage.decided(number, user).verdict == "record":
         stage.recording_now(number)
     talk(TALK_S)
-    hang_up(leg)  # type: ignore[arg-type]
+    hang_up(leg)
     return stage.settled(number)
 
 
@@ -62,6 +63,11 @@ KINDS: dict[str, Callable[[Stage, str], CallDetail]] = {
 
 @pytest.fixture(scope="module")
 def calls(stage: Stage) -> Played[CallDetail]:
+    stage.world()
+    for users in USERS.values():  # a phone that starts makes its neighbours stutter
+        stage.outside(f"caller-{users['incoming']}")
+        for user in (*users.values(), COLLEAGUE):
+            stage.phone(user)
     return Played(
         {f"{kind} {mode}": partial(KINDS[kind], stage, USERS[mode][kind]) for kind, mode in PAIRS}
     )
