@@ -25,6 +25,12 @@ class Running:
         return _began(self.pid) == self.began
 
 
+def running(pid: int) -> Running | None:
+    """The process that has this number now; None when there is none."""
+    began = _began(pid)
+    return None if began is None else Running(pid, began)
+
+
 def write_pid_file(folder: Path, pid: int) -> None:
     """Remember in `folder` which process is its Asterisk."""
     began = _began(pid)

@@ -17,6 +17,11 @@ READY = {"recorder": "listening to Asterisk", "agi": "answering"}
 """What a service logs when calls can come."""
 
 
+def service_command(config: Path, name: str) -> list[str]:
+    """Return the command line of a service: the file on it tells whose service a process is, in any list of them."""
+    return [sys.executable, "-m", "pbx_plugin.cli.main", "--config", str(config), name]
+
+
 class ServiceError(Exception):
     """A service did not start; the text carries the end of its log."""
 
@@ -47,7 +52,7 @@ class Service:
         with os.fdopen(os.open(self.log_path, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o640), "ab") as log:
             self._started_at = log.tell()
             self._child = subprocess.Popen(
-                [sys.executable, "-m", "pbx_plugin.cli.main", self.name],
+                service_command(self._config, self.name),
                 env=environment,
                 stdin=subprocess.DEVNULL,
                 stdout=log,

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import json
 import os
 import secrets
 import shutil
 from collections.abc import Callable, Iterator
+from contextlib import ExitStack
 from pathlib import Path
 from types import TracebackType
 from typing import Self
@@ -18,7 +18,7 @@ from pbx_plugin.asterisk.install import DialplanInstaller
 from pbx_plugin.asterisk.load import AmiLoader
 from pbx_plugin.asterisk.render import Pjsip, render
 from pbx_plugin.clock import now
-from pbx_plugin.db.directory import change_directory
+from pbx_plugin.db.directory import change_directory, read_directory
 from pbx_plugin.db.engine import make_engine, writing
 from pbx_plugin.db.migrate import upgrade
 from pbx_plugin.db.models import DeviceRow
@@ -33,7 +33,6 @@ from pbx_plugin.sandbox.provision import cache_dir
 from pbx_plugin.sandbox.service import Service
 from pbx_plugin.sandbox.site_config import (
     LOOPBACK_MEDIA,
-    TRUNK_HOST,
     Ports,
     Secrets,
     asterisk_files,
@@ -117,9 +116,10 @@ class Site:
 
     def stop(self) -> None:
         """End everything; again is harmless."""
-        self.recorder.stop()
-        self.agi.stop()
-        self.asterisk.close()
+        with ExitStack() as ends:  # each is ended, also when another could not be
+            ends.callback(self.asterisk.close)
+            ends.callback(self.agi.stop)
+            ends.callback(self.recorder.stop)
 
     def __enter__(self) -> Self:
         try:
@@ -141,11 +141,12 @@ class Site:
 
     def _company(self) -> Rulebook:
         url = self.settings.database
-        fresh = not Path(url.removeprefix("sqlite:///")).exists()
         upgrade(url)
         engine = make_engine(url)
         try:
-            if fresh:
+            with read_directory(engine) as directory:
+                founded = bool(directory.tenants())
+            if not founded:
                 ids = _same_ids_every_time()
                 tenant = Tenant(next(ids), COMPANY, COUNTRY, "en")
                 with change_directory(engine) as directory:
@@ -172,10 +173,6 @@ class Site:
         files = render(rulebook, settings.dialplan, settings.agi, digests, Pjsip(options=LOOPBACK_MEDIA))
         installer = DialplanInstaller(settings.paths.asterisk_etc, settings.paths.backups, AmiLoader(settings.ami))
         installer.install(files, now())
-
-    def as_json(self) -> str:
-        """Return what a program outside needs to call, press keys and read results (see :mod:`.site_info`)."""
-        return json.dumps({"trunk_host": TRUNK_HOST})
 
 
 def _same_ids_every_time() -> Iterator[str]:

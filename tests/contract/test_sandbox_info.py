@@ -1,0 +1,96 @@
+"""What ``sandbox up --json`` says: enough to call, press keys and read results, and true to the configuration."""
+
+import json
+import tomllib
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from pbx_plugin.domain.call import Mode
+from pbx_plugin.sandbox.site_config import Ports, Secrets, asterisk_files, settings_toml
+from pbx_plugin.sandbox.site_info import Facts, describe
+from pbx_plugin.sandbox.site_people import CONSENT_NUMBERS, HUNTS, RESIDENTS
+from pbx_plugin.settings import load_settings
+
+PORTS = Ports(sip=20400, trunk=20401, http=20402, ami=20403, agi=20404)
+SECRETS = Secrets(ari="ari-secret", ami="ami-secret", phones="phone-secret")
+
+Info = dict[str, Any]
+
+
+@pytest.fixture
+def info(tmp_path: Path) -> Info:
+    """The description of a sandbox, as another program reads it."""
+    etc, spool = tmp_path / "pbx" / "etc", tmp_path / "pbx" / "spool" / "recording"
+    config = tmp_path / "config.toml"
+    config.write_text(settings_toml(PORTS, SECRETS, tmp_path, spool, etc))
+    facts = Facts(
+        folder=tmp_path,
+        config=config,
+        settings=load_settings(config),
+        ports=PORTS,
+        secrets=SECRETS,
+        rtp_ports=(20000, 20399),
+        asterisk_version="22.1.0",
+        pids={"asterisk": 11, "recorder": 12, "agi": 13},
+        logs={"recorder": tmp_path / "recorder.log"},
+    )
+    told: Info = json.loads(json.dumps(describe(facts)))
+    return told
+
+
+def test_a_program_finds_every_address_and_password_where_asterisk_and_the_services_have_them(info: Info) -> None:
+    config = tomllib.loads(Path(info["cli"]["config"]).read_text())
+    assert (info["ari"]["port"], info["ari"]["password"]) == (config["ari"]["port"], config["ari"]["password"])
+    assert info["ari"]["url"] == f"http://127.0.0.1:{PORTS.http}/ari"
+    assert info["ari"]["app"] == "pbxrec"
+    assert (info["ami"]["port"], info["ami"]["secret"]) == (config["ami"]["port"], config["ami"]["secret"])
+    assert info["agi"] == {"host": "127.0.0.1", "port": config["agi"]["port"]}
+    assert info["database"] == config["database"]
+    assert info["paths"]["spool"] == config["paths"]["spool"]
+    assert info["paths"]["archive"] == config["paths"]["archive"]
+    pjsip = asterisk_files(PORTS, SECRETS)["pjsip.conf"]
+    assert f"bind = {info['sip']['host']}:{info['sip']['port']}" in pjsip
+    assert f"contact = sip:{info['trunk']['host']}:{info['trunk']['port']}" in pjsip
+    assert f"match = {info['trunk']['calls_in_from']}" in pjsip
+    for account in info["outside_callers"]:
+        assert f"username = {account['username']}\npassword = {account['password']}\n" in pjsip
+
+
+def test_every_phone_has_an_account_and_every_user_a_mode_and_two_numbers_to_dial(info: Info) -> None:
+    assert [phone["extension"] for phone in info["phones"]] == [one.extension for one in RESIDENTS]
+    assert all(phone["uri"] == f"sip:{phone['username']}@127.0.0.1:{PORTS.sip}" for phone in info["phones"])
+    assert all(phone["password"] == SECRETS.phones for phone in info["phones"])
+    assert {phone["mode"] for phone in info["phones"]} == {mode.value for mode in Mode}
+    users = info["numbers"]["users"]
+    assert set(users) == {"always", "on_demand", "never", "not_enrolled"}
+    assert all(users.values())
+    told = [user["extension"] for several in users.values() for user in several]
+    assert sorted(told) == sorted(one.extension for one in RESIDENTS)
+    ddis = {phone["extension"]: phone["ddi"] for phone in info["phones"]}
+    assert all(user["ddi"] == ddis[user["extension"]] for several in users.values() for user in several)
+
+
+def test_consent_numbers_tell_their_language_keys_and_groups_and_groups_whether_they_are_recorded(info: Info) -> None:
+    consent = {one["number"]: one for one in info["numbers"]["consent"]}
+    assert set(consent) == set(CONSENT_NUMBERS)
+    assert consent["702"]["language"] == "da"
+    assert consent["701"]["keys"] == {"yes": "1", "no": "2"}
+    groups = {one["number"]: one for one in info["numbers"]["groups"]}
+    assert set(groups) == {hunt.number for hunt in HUNTS}
+    for one in consent.values():
+        assert groups[one["yes_group"]]["recorded"]
+        assert not groups[one["no_group"]]["recorded"]
+    assert {one["kind"] for one in groups.values() if one["recorded"]} == {"queue", "ring group"}
+    assert info["toggle_code"] == "*4"
+    assert "112" in info["numbers"]["emergency"]
+    assert info["numbers"]["whitelisted_ddi"]["ddi"] not in {phone["ddi"] for phone in info["phones"]}
+
+
+def test_the_command_line_is_told_with_its_configuration(info: Info) -> None:
+    assert info["cli"]["argv"][1:] == ["-m", "pbx_plugin.cli.main"]
+    assert info["cli"]["environment"] == {"PBX_PLUGIN_CONFIG": info["cli"]["config"]}
+    assert info["pids"] == {"asterisk": 11, "recorder": 12, "agi": 13}
+    assert info["up"] is True
+    assert set(info["versions"]) == {"pbx_plugin", "asterisk", "python"}
