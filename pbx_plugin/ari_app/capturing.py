@@ -24,6 +24,11 @@ log = structlog.get_logger(__name__)
 PATIENCE = 2.0
 """Seconds to wait for Asterisk's word about a snoop or recording of ours; it usually takes 5 to 40 ms."""
 
+FOLDERS_ANEW = 4
+"""How often a recording that "already exists" is asked for again: as deep as its folder lies, and once more. Two that
+begin together in a new folder (the first call of a day) race to make it, and Asterisk refuses the loser with the same
+409 as for a file that exists; one that does exist is refused every time."""
+
 LONGEST_PROMPT = 60.0
 """Seconds after which an announcement that has not ended counts as not played."""
 
@@ -59,7 +64,7 @@ class Capturing:
         names = (wanted.spool_in, wanted.spool_out)
         try:
             await asyncio.gather(
-                *(self._ari.record_channel(snoop, name) for snoop, name in zip(pair, names, strict=True))
+                *(self._record(snoop, name) for snoop, name in zip(pair, names, strict=True))
             )
             began = await asyncio.gather(*(self._signals.wait("RecordingStarted", name, PATIENCE) for name in names))
         except (AriError, AriUnreachableError, NotHeardError) as error:
@@ -102,6 +107,16 @@ class Capturing:
             with suppress(AriError, AriUnreachableError):
                 await self._ari.hangup(snoop)
             self._signals.forget(snoop)
+
+    async def _record(self, snoop: str, name: str) -> None:
+        """Begin one side, in a folder that another recording may be making at this moment."""
+        for _ in range(FOLDERS_ANEW):
+            try:
+                return await self._ari.record_channel(snoop, name)
+            except AriError as error:
+                if error.status != 409:
+                    raise
+        return await self._ari.record_channel(snoop, name)
 
     async def _close(self, name: str) -> None:
         if self._signals.has("RecordingFinished", name):
