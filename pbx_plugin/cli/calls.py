@@ -10,12 +10,12 @@ from typing import Annotated, Any
 import typer
 
 from pbx_plugin.cli import speech
-from pbx_plugin.cli.frame import Company, Json, records
+from pbx_plugin.cli.frame import WIDE, Company, Json, records
 from pbx_plugin.db.views import CallDetail, CallView, DecisionView
 from pbx_plugin.domain.explain import explain as in_plain_words
 from pbx_plugin.services.directory import RefusedError
 
-app = typer.Typer(help="Calls, recorded or not.", no_args_is_help=True)
+app = typer.Typer(help="Calls, recorded or not.", no_args_is_help=True, context_settings=WIDE)
 
 Name = Annotated[
     str, typer.Argument(metavar="CALL", help="Call id or its beginning, or Asterisk's linkedid or uniqueid.")

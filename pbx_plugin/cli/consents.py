@@ -9,9 +9,9 @@ import typer
 
 from pbx_plugin.cli import speech
 from pbx_plugin.cli.calls import Limit, Since, moment
-from pbx_plugin.cli.frame import Company, Json, records
+from pbx_plugin.cli.frame import WIDE, Company, Json, records
 
-app = typer.Typer(help="Consent evidence: what callers heard and pressed.", no_args_is_help=True)
+app = typer.Typer(help="Consent evidence: what callers heard and pressed.", no_args_is_help=True, context_settings=WIDE)
 
 
 @app.command("list")

@@ -7,10 +7,12 @@ from typing import Annotated
 import typer
 
 from pbx_plugin.cli import speech
-from pbx_plugin.cli.frame import Actor, Company, DryRun, Json, changing, looking
+from pbx_plugin.cli.frame import WIDE, Actor, Company, DryRun, Json, changing, looking
 from pbx_plugin.services import people
 
-app = typer.Typer(help="Departments; users without one belong to Undefined.", no_args_is_help=True)
+app = typer.Typer(
+    help="Departments; users without one belong to Undefined.", no_args_is_help=True, context_settings=WIDE
+)
 
 Name = Annotated[str, typer.Argument(metavar="NAME", help="The department's name.")]
 

@@ -12,12 +12,14 @@ from pbx_plugin.asterisk.install import DialplanInstaller, InstallError, masked
 from pbx_plugin.asterisk.load import AmiLoader
 from pbx_plugin.asterisk.render import Pjsip, render, version_of
 from pbx_plugin.cli import speech
-from pbx_plugin.cli.frame import DryRun, Json, TroubleError, engine, rulebook
+from pbx_plugin.cli.frame import WIDE, DryRun, Json, TroubleError, engine, rulebook
 from pbx_plugin.db.directory import phone_digests
 from pbx_plugin.services.directory import RefusedError
 from pbx_plugin.settings import Settings, load_settings
 
-app = typer.Typer(help="The generated dialplan; your own files are never written.", no_args_is_help=True)
+app = typer.Typer(
+    help="The generated dialplan; your own files are never written.", no_args_is_help=True, context_settings=WIDE
+)
 
 
 def rendered(settings: Settings) -> dict[str, str]:

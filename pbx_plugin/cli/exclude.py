@@ -8,13 +8,17 @@ from typing import Annotated, Any
 import typer
 
 from pbx_plugin.cli import speech
-from pbx_plugin.cli.frame import Actor, Company, DryRun, Json, changing, looking
+from pbx_plugin.cli.frame import WIDE, Actor, Company, DryRun, Json, changing, looking
 from pbx_plugin.domain.policy import Exclusion
 from pbx_plugin.services import exclusions_service
 from pbx_plugin.services.audit import Desk
 from pbx_plugin.services.directory import RefusedError
 
-app = typer.Typer(help="The excluded list: who is never recorded, whatever the policy says.", no_args_is_help=True)
+app = typer.Typer(
+    help="The excluded list: who is never recorded, whatever the policy says.",
+    no_args_is_help=True,
+    context_settings=WIDE,
+)
 
 Prefix = Annotated[bool, typer.Option("--prefix", help="All numbers that begin so.")]
 

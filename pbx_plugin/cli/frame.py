@@ -23,6 +23,9 @@ from pbx_plugin.services.audit import Desk
 from pbx_plugin.services.directory import Directory, RefusedError
 from pbx_plugin.settings import load_settings
 
+WIDE = {"max_content_width": 120}
+"""Lets help texts use a wide terminal; a group's does not reach its commands by itself."""
+
 EXIT_TROUBLE = 1
 EXIT_BAD_INPUT = 2
 

@@ -8,13 +8,13 @@ from typing import Annotated, Any
 import typer
 
 from pbx_plugin.cli import speech
-from pbx_plugin.cli.frame import Actor, Company, DryRun, Json, changing, looking
+from pbx_plugin.cli.frame import WIDE, Actor, Company, DryRun, Json, changing, looking
 from pbx_plugin.domain.policy import GroupKind, GroupPolicy, HuntGroup
 from pbx_plugin.services import groups, policies
 from pbx_plugin.services.audit import Desk
 from pbx_plugin.services.directory import RefusedError
 
-app = typer.Typer(help="Hunt groups: queues and ring groups.", no_args_is_help=True)
+app = typer.Typer(help="Hunt groups: queues and ring groups.", no_args_is_help=True, context_settings=WIDE)
 
 
 class KindWord(StrEnum):

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import logging
 import os
 import sys
 import traceback
 from collections.abc import Sequence
+from functools import cache
 from importlib.metadata import version
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 
@@ -30,7 +32,7 @@ from pbx_plugin.cli import (
     speech,
     users,
 )
-from pbx_plugin.cli.frame import EXIT_BAD_INPUT, EXIT_TROUBLE, TroubleError
+from pbx_plugin.cli.frame import EXIT_BAD_INPUT, EXIT_TROUBLE, WIDE, TroubleError
 from pbx_plugin.db.queries import AmbiguousError, NotFoundError
 from pbx_plugin.services.directory import RefusedError
 from pbx_plugin.services.ports import StoreUnavailableError
@@ -42,6 +44,7 @@ app = typer.Typer(
     name=PROGRAM,
     help="Call recording for Asterisk: who is recorded, with whose consent, and where the recordings are.",
     no_args_is_help=True,
+    context_settings=WIDE,
     add_completion=False,
     rich_markup_mode=None,
     pretty_exceptions_enable=False,
@@ -101,13 +104,14 @@ def _whole(
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run one command and return its exit code: 0 done, 1 trouble, 2 bad input (nothing was changed)."""
     words = list(sys.argv[1:] if arguments is None else arguments)
+    speech.log_to_stderr(logging.WARNING)
     try:
-        code = app(words, prog_name=PROGRAM, standalone_mode=False)
+        code = _command().main(words, prog_name=PROGRAM, standalone_mode=False)
         sys.stdout.flush()
     except (RefusedError, SettingsError, NotFoundError, AmbiguousError) as error:
         code = _complain(str(error), EXIT_BAD_INPUT)
     except _COMPLAINT as error:
-        code = _complain(_complaint(error), EXIT_BAD_INPUT)
+        code = _refuse(error)
     except StoreUnavailableError as error:
         code = _complain(f"{error}; nothing was changed, try again or run 'pbx-plugin doctor'", EXIT_TROUBLE)
     except TroubleError as error:
@@ -125,11 +129,21 @@ def main(arguments: Sequence[str] | None = None) -> int:
     return code if isinstance(code, int) else 0
 
 
-def _complaint(error: Exception) -> str:
-    words: str = error.format_message()  # type: ignore[attr-defined]
+@cache
+def _command() -> Any:
+    # Typer reads the signatures of all commands anew for every call; once is enough.
+    return typer.main.get_command(app)
+
+
+def _refuse(error: Exception) -> int:
     context = getattr(error, "ctx", None)
+    words: str = error.format_message()  # type: ignore[attr-defined]
+    if type(error).__name__ == "NoArgsIsHelpError":
+        for part in words.splitlines():
+            speech.hint(part)
+        return EXIT_BAD_INPUT
     where = f" (see '{context.command_path} --help')" if context else ""
-    return words.rstrip(".") + where if words else "nothing to do" + where
+    return _complain(words.rstrip(".") + where, EXIT_BAD_INPUT)
 
 
 def _complain(text: str, code: int) -> int:

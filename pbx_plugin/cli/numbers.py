@@ -7,13 +7,13 @@ from typing import Annotated, Any
 import typer
 
 from pbx_plugin.cli import speech
-from pbx_plugin.cli.frame import Actor, Company, DryRun, Json, changing, looking
+from pbx_plugin.cli.frame import WIDE, Actor, Company, DryRun, Json, changing, looking
 from pbx_plugin.domain.rulebook import ConsentNumber, DirectNumber
 from pbx_plugin.services import numbers_service
 from pbx_plugin.services.audit import Desk
 from pbx_plugin.services.directory import RefusedError
 
-app = typer.Typer(help="Direct numbers (DDIs) and consent numbers.", no_args_is_help=True)
+app = typer.Typer(help="Direct numbers (DDIs) and consent numbers.", no_args_is_help=True, context_settings=WIDE)
 
 Yes = Annotated[str | None, typer.Option(metavar="GROUP", help="Group for callers who say yes; name or number.")]
 No = Annotated[str | None, typer.Option(metavar="GROUP", help="Group for callers who say no; name or number.")]

@@ -11,12 +11,16 @@ from typing import Annotated, Any
 import typer
 
 from pbx_plugin.cli import speech
-from pbx_plugin.cli.frame import Actor, Company, DryRun, Json, changing, looking
+from pbx_plugin.cli.frame import WIDE, Actor, Company, DryRun, Json, changing, looking
 from pbx_plugin.services import policies
 from pbx_plugin.services.directory import AppliedPolicy, RefusedError
 from pbx_plugin.services.policy_document import as_toml
 
-app = typer.Typer(help="The policy: which calls are recorded; edited as a file, then applied.", no_args_is_help=True)
+app = typer.Typer(
+    help="The policy: which calls are recorded; edited as a file, then applied.",
+    no_args_is_help=True,
+    context_settings=WIDE,
+)
 
 LONGEST_FILE = 1_000_000
 _HEADING = """\

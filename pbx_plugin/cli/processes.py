@@ -15,6 +15,7 @@ from pbx_plugin import bootstrap, clock
 from pbx_plugin.agi.service import AgiService
 from pbx_plugin.ari_app import runner
 from pbx_plugin.cli.frame import TroubleError
+from pbx_plugin.cli.speech import log_to_stderr
 from pbx_plugin.cli.supervisor import Supervisor
 from pbx_plugin.services.ports import JournalError
 from pbx_plugin.settings import load_settings
@@ -28,7 +29,7 @@ log = structlog.get_logger(__name__)
 def run() -> None:
     """Run the recorder and the consent service; each is restarted if it dies, both end with this command."""
     load_settings()
-    _log_to_stderr()
+    log_to_stderr(logging.INFO)
     commands = {name: [sys.executable, "-m", "pbx_plugin.cli.main", name] for name in ("recorder", "agi")}
     stopping = _stop_signal()
     Supervisor(commands, say=log.info, wait=stopping.wait).run()
@@ -37,14 +38,14 @@ def run() -> None:
 def recorder() -> None:
     """Run the recorder; running recordings go on in Asterisk when it ends, and the next start adopts them."""
     settings = load_settings()
-    _log_to_stderr()
+    log_to_stderr(logging.INFO)
     raise typer.Exit(runner.run(settings))
 
 
 def agi() -> None:
     """Run the consent service (FastAGI): the IVR and the star code."""
     settings = load_settings()
-    _log_to_stderr()
+    log_to_stderr(logging.INFO)
     stopping = _stop_signal()
     try:
         journal = bootstrap.build_journal(settings, AGI_JOURNAL)
@@ -78,19 +79,3 @@ def _wait(wait: Callable[[float], bool]) -> None:
     # With a timeout: a wait without one would not let Python's signal handlers run on every platform.
     while not wait(1.0):
         continue
-
-
-def _log_to_stderr() -> None:
-    logging.basicConfig(level=logging.WARNING, stream=sys.stderr, format="%(levelname)s %(name)s: %(message)s")
-    human = sys.stderr.isatty()
-    structlog.configure(
-        processors=[
-            structlog.contextvars.merge_contextvars,
-            structlog.processors.add_log_level,
-            structlog.processors.TimeStamper(fmt="iso", utc=True),
-            structlog.processors.format_exc_info,
-            structlog.dev.ConsoleRenderer() if human else structlog.processors.JSONRenderer(default=str),
-        ],
-        wrapper_class=structlog.make_filtering_bound_logger(logging.INFO),
-        logger_factory=structlog.PrintLoggerFactory(sys.stderr),
-    )

@@ -12,7 +12,7 @@ from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn
 
 from pbx_plugin.cli import speech
-from pbx_plugin.cli.frame import DryRun, Json, TroubleError, rulebook
+from pbx_plugin.cli.frame import WIDE, DryRun, Json, TroubleError, rulebook
 from pbx_plugin.prompts.build import BuildError, build_prompts
 from pbx_plugin.prompts.build import Progress as Step
 from pbx_plugin.prompts.library import ManifestError, PromptLibrary, read_manifest
@@ -22,7 +22,9 @@ from pbx_plugin.resources import resource_dir
 from pbx_plugin.services.directory import RefusedError
 from pbx_plugin.settings import load_settings
 
-app = typer.Typer(help="The spoken prompts of the consent IVR and the announcements.", no_args_is_help=True)
+app = typer.Typer(
+    help="The spoken prompts of the consent IVR and the announcements.", no_args_is_help=True, context_settings=WIDE
+)
 
 
 @app.command()

@@ -10,12 +10,12 @@ import typer
 
 from pbx_plugin.cli import speech
 from pbx_plugin.cli.calls import Limit, Since, moment
-from pbx_plugin.cli.frame import Company, Json, TroubleError, records
+from pbx_plugin.cli.frame import WIDE, Company, Json, TroubleError, records
 from pbx_plugin.db.views import RecordingView
 from pbx_plugin.services.directory import RefusedError
 from pbx_plugin.settings import load_settings
 
-app = typer.Typer(help="Recordings: what was recorded and where it lies.", no_args_is_help=True)
+app = typer.Typer(help="Recordings: what was recorded and where it lies.", no_args_is_help=True, context_settings=WIDE)
 
 Name = Annotated[str, typer.Argument(metavar="RECORDING", help="Recording id or its beginning.")]
 

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import importlib
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import asdict, is_dataclass
 from pathlib import Path
 from typing import Annotated, Any
@@ -10,26 +12,33 @@ from typing import Annotated, Any
 import typer
 
 from pbx_plugin.cli import speech
-from pbx_plugin.cli.frame import Json, TroubleError
+from pbx_plugin.cli.frame import WIDE, Json, TroubleError
 
-app = typer.Typer(help="A private Asterisk with phones, company and services, on loopback only.", no_args_is_help=True)
+app = typer.Typer(
+    help="A private Asterisk with phones, company and services, on loopback only.",
+    no_args_is_help=True,
+    context_settings=WIDE,
+)
 
-DEFAULT_FOLDER = Path("sandbox")
-Folder = Annotated[Path, typer.Option("--folder", metavar="DIR", help="Where everything of the sandbox lies.")]
+DEFAULT_FOLDER = Path(".sandbox")
+Folder = Annotated[Path, typer.Option("--dir", metavar="DIR", help="Where everything of the sandbox lies.")]
 
 
 @app.command()
 def up(folder: Folder = DEFAULT_FOLDER, json: Json = False) -> None:
     """Start a sandbox that stays up, and tell what is needed to call into it."""
-    with speech.working("starting the sandbox"):
-        info = _site().up(folder.absolute(), speech.hint)
+    control = _control()
+    with speech.working("starting the sandbox"), _told(control):
+        info = control.up(folder.absolute(), speech.hint)
     _tell(info, json)
 
 
 @app.command()
 def down(folder: Folder = DEFAULT_FOLDER, json: Json = False) -> None:
     """Stop a sandbox; stopping one that is not up changes nothing."""
-    _site().down(folder.absolute())
+    control = _control()
+    with _told(control):
+        control.down(folder.absolute(), speech.hint)
     if json:
         speech.say_json({"up": False, "folder": str(folder.absolute())})
     else:
@@ -39,13 +48,21 @@ def down(folder: Folder = DEFAULT_FOLDER, json: Json = False) -> None:
 @app.command()
 def status(folder: Folder = DEFAULT_FOLDER, json: Json = False) -> None:
     """Tell whether a sandbox is up, and what is needed to call into it."""
-    _tell(_site().status(folder.absolute()), json)
+    _tell(_control().status(folder.absolute()), json)
 
 
-def _site() -> Any:
+@contextmanager
+def _told(control: Any) -> Iterator[None]:
+    try:
+        yield
+    except control.SandboxError as error:
+        raise TroubleError(f"the sandbox: {error}") from error
+
+
+def _control() -> Any:
     # Loaded when asked for: the sandbox needs packages that a production site does without.
     try:
-        return importlib.import_module("pbx_plugin.sandbox.site")
+        return importlib.import_module("pbx_plugin.sandbox.site_control")
     except ImportError as error:
         raise TroubleError(f"the sandbox is not installed ({error}): pip install 'pbx-plugin[sandbox]'") from error
 

@@ -8,13 +8,15 @@ from typing import Annotated, Any
 import typer
 
 from pbx_plugin.cli import speech
-from pbx_plugin.cli.frame import Actor, Company, DryRun, Json, changing, looking
+from pbx_plugin.cli.frame import WIDE, Actor, Company, DryRun, Json, changing, looking
 from pbx_plugin.domain.call import Mode
 from pbx_plugin.services import people
 from pbx_plugin.services.audit import Desk
 from pbx_plugin.services.directory import UNDEFINED, Person, RefusedError
 
-app = typer.Typer(help="Users: who they are, and how their calls are recorded.", no_args_is_help=True)
+app = typer.Typer(
+    help="Users: who they are, and how their calls are recorded.", no_args_is_help=True, context_settings=WIDE
+)
 
 
 class ModeWord(StrEnum):
