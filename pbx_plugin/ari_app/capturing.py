@@ -54,6 +54,8 @@ class Capturing:
                 self._ari.snoop_channel(wanted.channel, pair[1], self._app, spy="out"),
             )
             await asyncio.gather(*(self._signals.wait("StasisStart", snoop, PATIENCE) for snoop in pair))
+            # Now or never: on a snoop that records, Asterisk carries this out only when the recording has ended.
+            await asyncio.gather(*(self._without_cdr(snoop) for snoop in pair))
         except (AriError, AriUnreachableError, NotHeardError) as error:
             await self.release(wanted.media)
             raise CaptureError(f"the call could not be listened to: {error}") from error
@@ -70,7 +72,6 @@ class Capturing:
         except (AriError, AriUnreachableError, NotHeardError) as error:
             await self.release(wanted.media)
             raise CaptureError(f"Asterisk did not record: {error}") from error
-        await asyncio.gather(*(self._without_cdr(snoop) for snoop in pair))
         return began[0], began[1]
 
     async def stop(self, wanted: StopCapture) -> None:
