@@ -66,7 +66,10 @@ def facts_as_dict(facts: Facts) -> Data:
 
 
 def facts_from_dict(data: Mapping[str, Any]) -> Facts:
-    """Return the facts that :func:`facts_as_dict` wrote, so that a call of the past can be decided anew (dry run)."""
+    """Return the facts that :func:`facts_as_dict` wrote, so that a call of the past can be decided anew (dry run).
+
+    Raises KeyError or ValueError for data of another shape, or with words that this version does not know.
+    """
     marks = data["marks"]
     return Facts(
         user=_user_from_dict(data["user"]),
@@ -140,29 +143,32 @@ def explain(
 ) -> list[str]:
     """Return a stored decision in plain English, a sentence a line, the rules passed over last.
 
-    ``names`` are what people call the ids in it (groups, departments); an id without a name is shown as it is.
+    ``names`` are what people call the ids in the reasons (hunt groups); an id without a name is shown as it is.
     """
+    known = names or {}
     won = trace[-1]
     lines = [
         f"Recording of {_person(facts['user'])} on {_call(facts)}: {_HAPPENED.get(verdict, verdict)}.",
-        f"Rule {rule} ({rule_name}) decided, under policy version {policy_version}: {won['why']}.",
+        f"Rule {rule} ({rule_name}) decided, under policy version {policy_version}: {_named(won['why'], known)}.",
         f"Consent: {_consent(facts, won)}.",
         f"Switch: {_toggle(facts, won)}.",
         f"Announcement: {_announcement(verdict, facts, won)}.",
     ]
     if not won["deletable_by_hand"]:
         lines.append("A recording of this call cannot be deleted by hand.")
-    lines += [f"Rule {step['rule']} ({step['name']}) did not match: {step['why']}." for step in trace[:-1]]
-    return _named(lines, names or {})
+    passed = (
+        f"Rule {step['rule']} ({step['name']}) did not match: {_named(step['why'], known)}." for step in trace[:-1]
+    )
+    return [*lines, *passed]
 
 
-def _named(lines: list[str], names: Mapping[str, str]) -> list[str]:
-    """Return the lines with every id that has a name replaced by it, in one pass: no name is read as an id."""
+def _named(why: str, names: Mapping[str, str]) -> str:
+    """Return the reason with every id that has a name replaced by it, in one pass: no name is read as an id."""
     known = sorted(filter(None, names), key=len, reverse=True)
     if not known:
-        return lines
+        return why
     pattern = re.compile(rf"(?<!\w)(?:{'|'.join(map(re.escape, known))})(?!\w)")
-    return [pattern.sub(lambda found: names[found.group()], line) for line in lines]
+    return pattern.sub(lambda found: names[found.group()], why)
 
 
 def _person(user: Mapping[str, Any]) -> str:
@@ -214,7 +220,7 @@ def _user_as_dict(user: User) -> Data:
         "tenant_id": user.tenant_id,
         "name": user.name,
         "extension": user.extension,
-        "mode": user.mode.value,
+        "mode": str(user.mode),
         "enrolled": user.enrolled,
         "department_id": user.department_id,
         "ddi": user.ddi,
