@@ -65,9 +65,7 @@ class Capturing:
         pair = snoops_of(wanted.media)
         names = (wanted.spool_in, wanted.spool_out)
         try:
-            await asyncio.gather(
-                *(self._record(snoop, name) for snoop, name in zip(pair, names, strict=True))
-            )
+            await asyncio.gather(*(self._record(snoop, name) for snoop, name in zip(pair, names, strict=True)))
             began = await asyncio.gather(*(self._signals.wait("RecordingStarted", name, PATIENCE) for name in names))
         except (AriError, AriUnreachableError, NotHeardError) as error:
             await self.release(wanted.media)
@@ -123,8 +121,8 @@ class Capturing:
         if self._signals.has("RecordingFinished", name):
             return
         try:
-            await self._ari.stop_recording(name)
-            await self._signals.wait("RecordingFinished", name, PATIENCE)
+            if await self._ari.stop_recording(name):
+                await self._signals.wait("RecordingFinished", name, PATIENCE)
         except (AriError, AriUnreachableError, NotHeardError) as error:
             log.warning("a recording did not say that it ended", recording=name, error=str(error))
 

@@ -85,6 +85,7 @@ class RecorderApp:
         self._switchboard: Switchboard | None = None
         self._watch: CaptureWatch | None = None
         self._revision = -1
+        self._resumed = False
 
     async def run(self) -> None:
         """Load the rules, connect and record. A database that is away is waited for; calls go on meanwhile."""
@@ -188,33 +189,46 @@ class RecorderApp:
         for channel in channels:
             if not carries_marks(channel):
                 await self._ask_marks(channel)
-        for call in tuple(self._switchboard.calls.values()):
-            for capture in tuple(call.captures.values()):
-                await self._resume(call, capture.media)
+        before = {
+            media: capture.phase
+            for call in self._switchboard.calls.values()
+            for media, capture in call.captures.items()
+        }
+        # Who hung up comes first: what nobody needs any more must not be recorded anew.
         for happening in missed(tuple(self._switchboard.calls.values()), channels, bridges, now()):
             self._switchboard.happen(happening)
-        known = {media for call in self._switchboard.calls.values() for media in call.captures}
+        for call in tuple(self._switchboard.calls.values()):
+            for media, capture in call.captures.items():
+                if before.get(media) is capture.phase:
+                    await self._resume(capture)
+        self._resumed = True
         await self._finish_orphans()
+        known = {media for call in self._switchboard.calls.values() for media in call.captures}
         for channel in channels:
             media = media_of_snoop(channel["id"])
             if channel["id"].startswith(variables.SNOOP_PREFIX) and media not in known:
                 await self._ari.hangup(channel["id"])
 
-    async def _resume(self, call: CallState, media: str) -> None:
-        """Go on with a capture: one that lives goes on, one whose worker died with the last run is ended."""
-        capture = call.captures[media]
-        match capture.phase:
-            case Phase.FAILED:
-                return
-            case Phase.RECORDING if await self._lives(capture):
-                return
-            case Phase.ANNOUNCING:
-                self._happen(h.AnnouncementDone(now(), media, False, "the recorder was restarted"))
-            case Phase.FINALISING:
-                self._happen(h.FinaliserLost(now(), media))
-            case _:
-                await self._capturing.stop(StopCapture(media, capture.spool_in, capture.spool_out))
+    async def _resume(self, capture: Capture) -> None:
+        """Go on with a capture: one that lives goes on; one whose worker died with the last run is ended.
+
+        After a mere reconnection the workers are alive and see to their captures themselves.
+        """
+        media = capture.media
+        if capture.phase is Phase.RECORDING:
+            if not await self._lives(capture):
+                await self._capturing.release(media)
                 self._happen(h.CaptureEnded(now(), media))
+            return
+        if self._resumed or capture.phase is Phase.FAILED:
+            return
+        if capture.phase is Phase.ANNOUNCING:
+            self._happen(h.AnnouncementDone(now(), media, False, "the recorder was restarted"))
+        elif capture.phase is Phase.FINALISING:
+            self._happen(h.FinaliserLost(now(), media))
+        else:
+            await self._capturing.stop(StopCapture(media, capture.spool_in, capture.spool_out))
+            self._happen(h.CaptureEnded(now(), media))
 
     async def _lives(self, capture: Capture) -> bool:
         names = (capture.spool_in, capture.spool_out)

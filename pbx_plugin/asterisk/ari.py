@@ -166,13 +166,15 @@ class AriClient:
         """Return a recording that is running now, None when it is not."""
         return await self._or_none(["recordings", "live", name])
 
-    async def stop_recording(self, name: str) -> None:
-        """Stop and keep a running recording; one that has ended is fine."""
+    async def stop_recording(self, name: str) -> bool:
+        """Stop and keep a running recording; False when it had ended already (its file is closed then)."""
         try:
             await self.request("POST", ["recordings", "live", name, "stop"])
         except AriError as error:
-            if error.status != 404:
-                raise
+            if error.status == 404:
+                return False
+            raise
+        return True
 
     async def _or_none(self, path: Sequence[str]) -> Json | None:
         try:

@@ -10,9 +10,11 @@ import itertools
 import threading
 import time
 from collections.abc import Callable, Iterable
+from datetime import datetime
 from pathlib import Path
 from typing import TypeVar
 
+from pbx_plugin.clock import now
 from pbx_plugin.db.engine import make_engine
 from pbx_plugin.db.queries import DatabaseQueries
 from pbx_plugin.db.views import CallDetail, DecisionView, RecordingView
@@ -39,6 +41,7 @@ class Stage:
         self._free_voices = iter(VOICES)
         self._numbers = itertools.count(100)
         self._lock = threading.Lock()
+        self._since: datetime | None = None
         self._engine = make_engine(site.settings.database, busy_ms=5000)
         self.queries = DatabaseQueries(self._engine)
 
@@ -122,9 +125,13 @@ class Stage:
 
     # What is known
 
+    def from_now(self) -> None:
+        """Know only calls that begin after this."""
+        self._since = now()
+
     def call(self, number: str) -> CallDetail | None:
         """The latest call from or to an outside number, or of an extension's, if the books have one."""
-        for view in self.queries.list_calls(limit=200):
+        for view in self.queries.list_calls(limit=200, since=self._since):
             if number in (view.caller_e164, view.caller_raw, view.dialled_raw, view.ddi_e164):
                 return self.queries.call_detail(view.call_id)
         return None
