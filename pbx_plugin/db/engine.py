@@ -9,7 +9,7 @@ from urllib.parse import quote
 
 from sqlalchemy import URL, Connection, Engine, Table, create_engine, event, make_url, update
 from sqlalchemy.engine import ExceptionContext
-from sqlalchemy.exc import DBAPIError, InterfaceError, InternalError, OperationalError, ProgrammingError
+from sqlalchemy.exc import DBAPIError, IntegrityError, InterfaceError, InternalError, OperationalError, ProgrammingError
 from sqlalchemy.orm import ORMExecuteState, Session, UOWTransaction
 
 from pbx_plugin.db.models import RULEBOOK_TABLES, RevisionRow
@@ -25,22 +25,24 @@ _DRIVERS = {
     "postgresql": "postgresql+psycopg",
 }
 _UNKNOWN_TABLE_OR_COLUMN = {"42P01", "42703", "1146", "1054"}
+_CHECK_FAILED = {"4025", "3819"}
 
 
-def make_engine(url: str, *, busy_ms: int = 1000, foreign_keys: bool = True) -> Engine:
+def make_engine(url: str, *, busy_ms: int = 1000, migrating: bool = False) -> Engine:
     """Return an engine for ``sqlite:///…``, ``postgresql://…`` or ``mariadb://…``; nothing is opened yet.
 
     Whatever is done through it raises StoreUnavailableError when the database is locked (for SQLite: longer than
     ``busy_ms``), away, full, or without our tables. An SQLite file is never created here; ``upgrade`` does that.
+    ``migrating`` is for migrations only: foreign keys are off, and a table that is not there is an ordinary error.
     """
     target = make_url(url)
     target = target.set(drivername=_DRIVERS.get(target.drivername, target.drivername))
     if target.get_backend_name() == "sqlite":
         engine = create_engine(_existing_file(target))
-        _tune_sqlite(engine, busy_ms, foreign_keys)
+        _tune_sqlite(engine, busy_ms, foreign_keys=not migrating)
     else:
         engine = create_engine(target, pool_pre_ping=True, connect_args={"connect_timeout": 3})
-    event.listen(engine, "handle_error", _translate)
+    _translate_errors(engine, missing_is_away=not migrating)
     return engine
 
 
@@ -73,7 +75,7 @@ def _existing_file(url: URL) -> URL:
     return url.set(database=f"file:{quote(url.database)}").update_query_dict({"mode": "rw", "uri": "true"})
 
 
-def _tune_sqlite(engine: Engine, busy_ms: int, foreign_keys: bool) -> None:
+def _tune_sqlite(engine: Engine, busy_ms: int, *, foreign_keys: bool) -> None:
     @event.listens_for(engine, "connect")
     def _connect(dbapi_connection: Any, _record: object) -> None:
         # We begin transactions ourselves: the driver's own way starts them too late for a consistent read.
@@ -94,18 +96,32 @@ def _tune_sqlite(engine: Engine, busy_ms: int, foreign_keys: bool) -> None:
         connection.exec_driver_sql("BEGIN IMMEDIATE" if writes else "BEGIN")
 
 
-def _translate(context: ExceptionContext) -> None:
-    error = context.sqlalchemy_exception
-    if isinstance(error, DBAPIError) and _unavailable(error):
-        raise StoreUnavailableError(f"the database cannot be used now: {error.orig}") from error
+def _translate_errors(engine: Engine, *, missing_is_away: bool) -> None:
+    @event.listens_for(engine, "handle_error")
+    def _translate(context: ExceptionContext) -> None:
+        error = context.sqlalchemy_exception
+        if not isinstance(error, DBAPIError):
+            return
+        if isinstance(error, OperationalError) and _codes(error) & _CHECK_FAILED:
+            # MariaDB tells a broken check as if the server were in trouble.
+            raise IntegrityError(error.statement, error.params, error.orig or error) from error
+        if _away(error) or (missing_is_away and _missing(error)):
+            raise StoreUnavailableError(f"the database cannot be used now: {error.orig}") from error
 
 
-def _unavailable(error: DBAPIError) -> bool:
-    if isinstance(error, ProgrammingError):
-        arguments = getattr(error.orig, "args", ())
-        codes = {str(getattr(error.orig, "sqlstate", "")), str(arguments[0]) if arguments else ""}
-        return bool(codes & _UNKNOWN_TABLE_OR_COLUMN)
+def _away(error: DBAPIError) -> bool:
     return error.connection_invalidated or isinstance(error, OperationalError | InterfaceError | InternalError)
+
+
+def _missing(error: DBAPIError) -> bool:
+    """Whether a table or column is not there: a database that waits for its upgrade (SQLite says so as *away*)."""
+    return isinstance(error, ProgrammingError) and bool(_codes(error) & _UNKNOWN_TABLE_OR_COLUMN)
+
+
+def _codes(error: DBAPIError) -> set[str]:
+    """Return PostgreSQL's state or MariaDB's number of the error, whichever it has."""
+    arguments = getattr(error.orig, "args", ())
+    return {str(getattr(error.orig, "sqlstate", "")), str(arguments[0]) if arguments else ""}
 
 
 def _watch_rulebook(session: Session) -> None:

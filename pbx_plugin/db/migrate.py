@@ -37,7 +37,7 @@ def current(url: str) -> str | None:
 
     Raises StoreUnavailableError when the database is locked, away, or (SQLite) not there.
     """
-    engine = make_engine(url)
+    engine = make_engine(url, migrating=True)
     try:
         with engine.connect() as connection:
             return MigrationContext.configure(connection).get_current_revision()
@@ -55,7 +55,7 @@ def newest() -> str:
 
 def _run(url: str, step: Callable[[Config], None]) -> None:
     # Batch migrations rebuild a table by dropping the old one: with foreign keys on, that would empty its children.
-    engine = make_engine(url, busy_ms=5000, foreign_keys=False)
+    engine = make_engine(url, busy_ms=5000, migrating=True)
     try:
         with engine.connect().execution_options(**{WRITES: True}) as connection, connection.begin():
             config = Config()
