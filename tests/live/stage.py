@@ -47,8 +47,8 @@ class Stage:
 
     # People
 
-    def phone(self, extension: str, *, answers: bool = True) -> Phone:
-        """The phone of a user, registered; it answers by itself unless told otherwise."""
+    def phone(self, extension: str, *, answers: bool = True, signal: Path | None = None) -> Phone:
+        """The phone of a user, registered; it answers by itself unless told otherwise, and says ``signal`` if given."""
         with self._lock:
             if extension not in self._phones:
                 self._phones[extension] = Phone.start(
@@ -56,7 +56,7 @@ class Stage:
                     server=self.server,
                     register=True,
                     password=self.site.secrets.phones,
-                    signal=self._signal(extension),
+                    signal=signal or self._signal(extension),
                     record_dir=self._folder,
                 )
         phone = self._phones[extension]
