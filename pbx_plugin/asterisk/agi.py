@@ -148,11 +148,12 @@ class AgiSession(AGI):  # type: ignore[misc]  # pyst2 has no types
         raise AgiProtocolError("too many AGI headers")
 
     def _quote(self, string: object) -> str:
-        text = _CONTROL.sub(" ", str(string)).replace("\\", "\\\\").replace('"', '\\"')
+        text = str(string).replace("\\", "\\\\").replace('"', '\\"')
         return f'"{text}"'
 
     def send_command(self, command: str, *args: object) -> None:
         """Send one command line. Raises AGIHangup when nobody takes it."""
+        # A line end in an argument would begin a command of its own.
         line = _CONTROL.sub(" ", " ".join([command.strip(), *map(str, args)]).strip())
         try:
             self._writer.write(line.encode("utf-8", "replace") + b"\n")

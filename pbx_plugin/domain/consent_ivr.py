@@ -95,7 +95,7 @@ class Asking:
 
 def start(number: ConsentNumber) -> tuple[Asking, tuple[Command, ...]]:
     """Begin with the question. A number with fewer than one try still asks once."""
-    return _ask(Asking(tries=max(1, number.tries), timeout_ms=max(0, number.timeout_ms)))
+    return _ask(Asking(tries=number.tries, timeout_ms=max(0, number.timeout_ms)))
 
 
 def advance(state: Asking, event: Event) -> tuple[Asking, tuple[Command, ...]]:

@@ -67,9 +67,12 @@ class SpokenAsterisk:
 
     def run(self) -> SpokenAsterisk:
         """Speak FastAGI until the script closes the connection."""
-        with socket.create_connection(self.address, timeout=10) as connection:
-            with connection.makefile("rb") as reader, connection.makefile("wb") as writer:
-                self._speak(reader, writer)
+        with (
+            socket.create_connection(self.address, timeout=10) as connection,
+            connection.makefile("rb") as reader,
+            connection.makefile("wb") as writer,
+        ):
+            self._speak(reader, writer)
         return self
 
     def run_process(self, command: Sequence[str], environment: Mapping[str, str]) -> int:

@@ -221,6 +221,20 @@ def test_a_caller_who_does_not_answer_has_not_consented(
     assert (evidence.outcome, evidence.digits) == (outcome, keys)
 
 
+def test_nothing_more_is_said_to_a_caller_who_hung_up(site: Site) -> None:
+    asterisk = site.call("5", HANGS_UP)
+
+    assert asterisk.timeline[-2:] == ["CHANNEL STATUS", site.journal.consents()[0]]
+
+
+def test_a_caller_who_is_gone_before_the_question_hung_up_and_was_not_silent(site: Site) -> None:
+    asterisk = SpokenAsterisk(site.service.address, "consent", "n1", variables={"PBXREC_CONSENT": "required"})
+    asterisk.alive = False
+
+    assert_not_recordable(asterisk.run())
+    assert [(one.outcome, one.digits) for one in site.journal.consents()] == [("hung up", "")]
+
+
 def test_a_wrong_key_is_answered_in_the_number_s_language_and_silence_in_english_for_want_of_it(site: Site) -> None:
     asterisk = site.call("8", SILENCE, SILENCE, "1")
 
