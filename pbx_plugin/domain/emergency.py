@@ -31,8 +31,6 @@ def is_emergency(number: Number, numbers: tuple[str, ...], country: str, *, outg
     With ``outgoing`` (a user dialled it to the outside) short ones are also known behind the usual digit for an
     outside line (``0112``, ``9911``); only then, because trunks deliver, and offices use, such numbers as extensions.
     """
-    if not (number.raw or number.e164):
-        return False
     known = _spellings(numbers, country)
     key = number_key(number.raw)
     if key.startswith(("*", "#")):

@@ -158,6 +158,12 @@ def record_cases() -> list[Case]:
             12,
         ),
         case(
+            "whitelisted number: a short one, as the trunk delivers it",
+            incoming(ddi=Number("55 66")).under(whitelisted_ddis=frozenset({"5566"})),
+            RECORD,
+            7,
+        ),
+        case(
             "whitelisted number: only what was dialled counts",
             incoming().under(whitelisted_ddis=frozenset({CALLER.e164})),
             ARMED,

@@ -15,8 +15,8 @@ from pbx_plugin.domain.decision import Facts, Verdict
 from pbx_plugin.domain.explain import facts_as_dict, facts_from_dict
 from pbx_plugin.domain.policy import Exclusion
 
-thorough = settings(max_examples=150, deadline=None)
-quick = settings(max_examples=80, deadline=None)
+thorough = settings(max_examples=120, deadline=None)
+quick = settings(max_examples=60, deadline=None)
 
 
 @thorough

@@ -74,6 +74,10 @@ def test_a_user_without_numbers_is_not_barred_by_an_entry_without_one() -> None:
     assert found(a_user(extension="", id="nobody"), Exclusion("x"), Exclusion("p", prefix=True)) == ""
 
 
+def test_an_empty_prefix_bars_nobody() -> None:
+    assert found(parse_number("31200118", "DK"), Exclusion("p", prefix=True), Exclusion("q", " ", prefix=True)) == ""
+
+
 def test_an_entry_is_over_at_the_moment_it_expires() -> None:
     number = parse_number("31200118", "DK")
     assert found(number, Exclusion("x", number.e164, expires_at=AT)) == ""

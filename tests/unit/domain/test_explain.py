@@ -120,9 +120,9 @@ def test_every_cases_facts_come_back_from_the_database_whole() -> None:
 
 def test_names_replace_ids_and_are_never_read_as_ids() -> None:
     entry = stored(incoming().through("sales"))
-    names = {"sales": "always", "always": "wrong", "": "wrong", "sale": "wrong"}
+    names = {"sales": "always", "sales-2": "Sales two", "always": "wrong", "": "wrong", "sale": "wrong"}
     lines = explain(
         verdict=entry.verdict, rule=8, rule_name="r", policy_version=4, facts=entry.facts,
-        trace=[{**entry.trace[-1], "why": "group sales"}], names=names,
+        trace=[{**entry.trace[-1], "why": "groups sales and sales-2"}], names=names,
     )  # fmt: skip
-    assert lines[1] == "Rule 8 (r) decided, under policy version 4: group always."
+    assert lines[1] == "Rule 8 (r) decided, under policy version 4: groups always and Sales two."

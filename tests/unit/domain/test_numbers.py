@@ -57,6 +57,7 @@ def test_a_danish_number_in_any_spelling(raw: str) -> None:
         ("+4531200118", "XX", "+4531200118"),
         ("+4531200118", "", "+4531200118"),
         ("12345678", "DK", "+4512345678"),
+        ("551 1234", "IS", "+3545511234"),
     ],
 )
 def test_numbers_of_other_countries(raw: str, country: str, e164: str) -> None:
@@ -159,3 +160,8 @@ def test_a_companys_own_emergency_number_may_be_a_long_one() -> None:
     assert is_emergency(number, ("70101155",), "DK", outgoing=False)
     assert not is_emergency(number, LIST, "DK", outgoing=False)
     assert not is_emergency(Number(), ("", "112"), "DK", outgoing=False)
+
+
+def test_only_a_short_emergency_number_is_known_behind_the_outside_line() -> None:
+    assert is_emergency(Number("01813"), ("1813",), "DK", outgoing=True)
+    assert not is_emergency(Number("070101155"), ("70101155",), "DK", outgoing=True)
