@@ -212,7 +212,8 @@ def _company(rulebook: Rulebook) -> Iterator[Check]:
 
 def _waiting(engine: Engine, folder: Path) -> int:
     with reading(engine) as session:
-        marks = dict(session.execute(select(JournalMarkRow.journal, JournalMarkRow.position)).tuples().all())
+        query = select(JournalMarkRow.journal, JournalMarkRow.position)
+        marks = {row.journal: row.position for row in session.execute(query)}
     waiting = 0
     for name in journal_names(folder):
         for segment in find_segments(folder, name):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import json as json_module
 import os
 import secrets
@@ -182,6 +183,8 @@ def _first_tenant(wish: _Wish, actor: str) -> Tenant:
 
 
 def _make_folder(folder: Path, like: Path) -> None:
+    if folder.exists() and not folder.is_dir():
+        raise NotADirectoryError(errno.ENOTDIR, "something else is in the place of a folder", str(folder))
     missing = [one for one in (folder, *folder.parents) if not one.exists()]
     for one in reversed(missing):
         one.mkdir(mode=FOLDER_MODE)

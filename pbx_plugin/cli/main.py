@@ -111,7 +111,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except (RefusedError, SettingsError, NotFoundError, AmbiguousError) as error:
         code = _complain(str(error), EXIT_BAD_INPUT)
     except _COMPLAINT as error:
-        code = _refuse(error)
+        code = _refuse(error, words)
     except StoreUnavailableError as error:
         code = _complain(f"{error}; nothing was changed, try again or run 'pbx-plugin doctor'", EXIT_TROUBLE)
     except TroubleError as error:
@@ -135,15 +135,29 @@ def _command() -> Any:
     return typer.main.get_command(app)
 
 
-def _refuse(error: Exception) -> int:
+def _refuse(error: Exception, typed: Sequence[str]) -> int:
     context = getattr(error, "ctx", None)
     words: str = error.format_message()  # type: ignore[attr-defined]
     if type(error).__name__ == "NoArgsIsHelpError":
         for part in words.splitlines():
             speech.hint(part)
         return EXIT_BAD_INPUT
+    value = _value_of(getattr(error, "param", None), typed)
+    if value and repr(value) not in words:
+        words = f"{words.rstrip('.')}, not {value!r}"
     where = f" (see '{context.command_path} --help')" if context else ""
     return _complain(words.rstrip(".") + where, EXIT_BAD_INPUT)
+
+
+def _value_of(option: Any, typed: Sequence[str]) -> str:
+    """Return what was typed for an option that was refused: Typer's own words do not always repeat it."""
+    for name in getattr(option, "opts", ()):
+        for word, following in zip(typed, [*typed[1:], ""], strict=True):
+            if word == name:
+                return following
+            if word.startswith(f"{name}="):
+                return word.removeprefix(f"{name}=")
+    return ""
 
 
 def _complain(text: str, code: int) -> int:

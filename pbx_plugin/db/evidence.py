@@ -75,7 +75,7 @@ class SiteQueries(DatabaseQueries):
         with reading(self._engine) as session:
             rows = session.scalars(query).all()
             people = select(PersonRow.id, PersonRow.name).where(PersonRow.tenant_id == tenant_id)
-            names = dict(session.execute(people).tuples().all())
+            names = {row.id: row.name for row in session.execute(people)}
             return tuple(read_rows.gap(row, names) for row in rows)
 
     def names(self, tenant_id: str) -> dict[str, str]:
@@ -85,5 +85,5 @@ class SiteQueries(DatabaseQueries):
             groups = select(HuntGroupRow.id, HuntGroupRow.name).where(HuntGroupRow.tenant_id == tenant_id)
             departments = select(DepartmentRow.id, DepartmentRow.name).where(DepartmentRow.tenant_id == tenant_id)
             for query in (groups, departments):
-                found |= dict(session.execute(query).tuples().all())
+                found |= {row.id: row.name for row in session.execute(query)}
         return found

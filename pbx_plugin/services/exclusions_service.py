@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 from datetime import datetime
 
+from pbx_plugin.domain.numbers import number_key
 from pbx_plugin.domain.policy import Exclusion
 from pbx_plugin.services import numbering, people
 from pbx_plugin.services.audit import Desk
@@ -73,11 +74,8 @@ def remove(desk: Desk, who: str, *, prefix: bool = False, user: bool = False) ->
 
 def _pattern(desk: Desk, text: str, *, prefix: bool) -> str:
     if not prefix:
-        number = numbering.spoken_number(text, desk.tenant)
-        return number.e164 or "".join(sign for sign in number.raw if sign.isdigit())
-    bare = "".join(sign for sign in text if sign not in " ()-./")
-    if bare.startswith("00"):
-        bare = "+" + bare[2:]
+        return numbering.outside_number(text, desk.tenant)
+    bare = number_key(text)
     if not bare.removeprefix("+").isdecimal() or not bare.isascii():
         raise RefusedError(f"prefix {text!r} is not the beginning of a number: write it as +45312")
     if len(bare.removeprefix("+")) < SHORTEST_PREFIX:

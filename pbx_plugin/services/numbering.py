@@ -5,15 +5,14 @@ from __future__ import annotations
 import re
 import unicodedata
 
-from pbx_plugin.domain.call import Number
-from pbx_plugin.domain.numbers import parse_number
-from pbx_plugin.domain.policy import HuntGroup
+from pbx_plugin.domain.numbers import dial_string, number_key, parse_number
+from pbx_plugin.domain.policy import DEFAULT_EMERGENCY_NUMBERS, HuntGroup
 from pbx_plugin.domain.rulebook import Tenant
 from pbx_plugin.services.directory import Directory, RefusedError
 
 LONGEST_NAME = 120
 _INTERNAL = re.compile(r"[0-9]{2,10}")
-_GROUP_NAME = re.compile(r"\w[\w .&+-]*")
+_GROUP_NAME = re.compile(r"[A-Za-z0-9_-]{1,64}")
 _LANGUAGE = re.compile(r"[a-z]{2}(-[A-Z]{2})?")
 _COUNTRY = re.compile(r"[A-Z]{2}")
 
@@ -34,11 +33,12 @@ def clean_name(text: str, what: str) -> str:
 
 
 def clean_group_name(text: str) -> str:
-    """Return a hunt group's name, which is the queue's name in Asterisk too: letters, digits, blanks and ``_.&+-``."""
-    name = clean_name(text, "the group's name")
-    if not _GROUP_NAME.fullmatch(name):
-        raise RefusedError(f"group name {name!r}: only letters, digits, blanks and _ . & + - (Asterisk reads it too)")
-    return name
+    """Return a hunt group's name, which is also the queue's in Asterisk: letters, digits, ``_`` and ``-``."""
+    if not _GROUP_NAME.fullmatch(text) or text.lower() == "general":
+        raise RefusedError(
+            f"group name {text!r} cannot be a queue's in Asterisk: 1 to 64 of a-z, A-Z, 0-9, _ and -, not 'general'"
+        )
+    return text
 
 
 def clean_internal(text: str, what: str) -> str:
@@ -72,12 +72,14 @@ def direct_number(text: str, tenant: Tenant) -> str:
     return number.e164
 
 
-def spoken_number(text: str, tenant: Tenant) -> Number:
-    """Return a number from any spelling, with E.164 where it can be had. Raises RefusedError when it has no digits."""
-    number = parse_number(text, tenant.country)
-    if not any(sign.isdigit() for sign in number.raw):
+def outside_number(text: str, tenant: Tenant) -> str:
+    """Return a number from any spelling, in E.164 where it can be had, else what a phone would dial for it.
+
+    Raises RefusedError when no phone could dial it.
+    """
+    if not any(sign.isdecimal() for sign in dial_string(text)):
         raise RefusedError(f"{text!r} is not a phone number: write it as +4531200118 or 31200118")
-    return number
+    return parse_number(text, tenant.country).e164 or number_key(text)
 
 
 def holder(directory: Directory, tenant_id: str, number: str) -> str:
@@ -90,6 +92,9 @@ def holder(directory: Directory, tenant_id: str, number: str) -> str:
             return f"{group.kind} {group.name}"
     if any(consent.number == number for consent in directory.consent_numbers(tenant_id)):
         return "a consent number"
+    policies = directory.policies(tenant_id)
+    if number in (policies[-1].version.emergency_numbers if policies else DEFAULT_EMERGENCY_NUMBERS):
+        return "the emergency services"
     return ""
 
 

@@ -13,7 +13,7 @@ from pbx_plugin.services import numbering
 from pbx_plugin.services.audit import Desk, changed
 from pbx_plugin.services.directory import UNDEFINED, Department, Person, RefusedError
 
-_DEVICE = re.compile(r"[A-Za-z0-9]+/[A-Za-z0-9_.+-]{1,79}")
+_DEVICE = re.compile(r"(PJSIP|SIP)/[A-Za-z0-9_.-]{1,64}")
 _EMAIL = re.compile(r"[^@\s\x00-\x1f\x7f]+@[^@\s\x00-\x1f\x7f]+")
 
 
@@ -202,7 +202,8 @@ def _free_device(desk: Desk, person: Person, device: str) -> str:
     if not _DEVICE.fullmatch(device):
         raise RefusedError(f"device {device!r} is not an Asterisk endpoint: write it as PJSIP/101")
     for other in desk.directory.people(desk.tenant.id):
-        if other.id != person.id and device in other.devices:
+        # Asterisk overlooks hyphens in what is dialled: two devices must differ in more than those.
+        if other.id != person.id and device.replace("-", "") in (taken.replace("-", "") for taken in other.devices):
             raise RefusedError(f"device {device} belongs to user {other.name} ({other.extension}): free it first")
     return device
 

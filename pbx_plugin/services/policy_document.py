@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
@@ -21,6 +22,7 @@ from pbx_plugin.services import numbering
 from pbx_plugin.services.directory import UNDEFINED, Department, RefusedError
 
 EVERYONE = "all"
+_EMERGENCY = re.compile(r"[0-9]{2,8}")
 SHORTEST_RETENTION_DAYS = 7
 LONGEST_RETENTION_DAYS = 365
 _FLAGS = ("recording_off", "can_switch_off", "hold_closes_segment", "withdrawal_erases")
@@ -171,8 +173,8 @@ def _ddis(numbers: Sequence[str], names: Names) -> frozenset[str]:
 
 def _emergency(numbers: Sequence[str]) -> tuple[str, ...]:
     for number in numbers:
-        if not (number.isascii() and number.isdecimal()):
-            raise RefusedError(f"policy: emergency number {number!r} is not digits, such as 112")
+        if not _EMERGENCY.fullmatch(number):
+            raise RefusedError(f"policy: emergency number {number!r} is not one: 2 to 8 digits, such as 112")
     if not numbers:
         raise RefusedError("policy: emergency_numbers is empty: name at least one, such as 112")
     return tuple(dict.fromkeys(numbers))

@@ -326,7 +326,7 @@ def test_every_change_is_audited_with_its_actor_and_tried_without_effect(staffed
         (("policy", "rollback", "7"), "7"),
         (("policy", "apply", "/nowhere/policy.toml"), "/nowhere/policy.toml"),
         (("calls", "list", "--since", "yesterday"), "'yesterday'"),
-        (("calls", "list", "--limit", "-1"), "'--limit'"),
+        (("calls", "list", "--limit", "-1"), "'-1'"),
         (("calls", "show", "nothing"), "'nothing'"),
         (("explain", "nothing"), "'nothing'"),
         (("consents", "show", "nothing"), "'nothing'"),

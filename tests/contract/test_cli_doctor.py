@@ -1,0 +1,218 @@
+"""The doctor looks at everything, says what is wrong and how to mend it, and fails when something is broken."""
+
+from __future__ import annotations
+
+import socket
+import threading
+from collections.abc import Iterator
+from email.utils import format_datetime
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
+from typing import Any
+
+import pytest
+from call_entries import began, intended, stored
+from cli_site import Site, type_in
+
+from pbx_plugin import clock
+from pbx_plugin.asterisk.variables import CHANNEL_VARIABLES
+from pbx_plugin.db.apply import DatabaseApply
+from pbx_plugin.db.engine import make_engine
+from pbx_plugin.storage.journal import FileJournal
+
+WANTED = ", ".join(CHANNEL_VARIABLES)
+
+
+@pytest.fixture
+def closed_ports() -> list[str]:
+    """Ports on which nothing listens."""
+    held = [socket.create_server(("127.0.0.1", 0)) for _ in range(3)]
+    ports = [str(one.getsockname()[1]) for one in held]
+    for one in held:
+        one.close()
+    return ports
+
+
+@pytest.fixture
+def site(tmp_path: Path, migrated_file: Path, monkeypatch: pytest.MonkeyPatch, closed_ports: list[str]) -> Site:
+    monkeypatch.setenv("PBX_PLUGIN_CONFIG", "")
+    (tmp_path / "spool").mkdir()
+    ari, ami, agi = closed_ports
+    return Site(tmp_path, migrated_file, "--ari-port", ari, "--ami-port", ami, "--agi-port", agi)
+
+
+class _Ari(BaseHTTPRequestHandler):
+    """Answers as Asterisk's REST interface does."""
+
+    server: _Server
+
+    def do_GET(self) -> None:
+        known = {"/ari/asterisk/info": b'{"system": {"version": "22.1.0"}}', "/ari/applications/pbxrec": b"{}"}
+        allowed = self.headers.get("Authorization", "") != "" and not self.server.refusing
+        self.send_response_only(200 if allowed and self.path in known else 404 if allowed else 401)
+        self.send_header("Date", format_datetime(clock.now() + self.server.drift, usegmt=True))
+        self.end_headers()
+        self.wfile.write(known.get(self.path, b"{}"))
+
+    def log_message(self, *_: Any) -> None:
+        """Say nothing."""
+
+
+class _Server(ThreadingHTTPServer):
+    refusing = False
+    drift = clock.now() - clock.now()
+
+
+@pytest.fixture
+def asterisk(closed_ports: list[str]) -> Iterator[_Server]:
+    """A REST interface on the port that the site knows."""
+    with _Server(("127.0.0.1", int(closed_ports[0])), _Ari) as server:
+        thread = threading.Thread(target=server.serve_forever, args=(0.01,))
+        thread.start()
+        yield server
+        server.shutdown()
+        thread.join()
+
+
+def checks(site: Site) -> dict[str, dict[str, str]]:
+    said = site("doctor", "--json")
+    found = {check["name"]: check for check in said.data["checks"]}
+    broken = any(check["health"] == "fail" for check in found.values())
+    assert (said.code, said.data["healthy"]) == (int(broken), not broken)
+    assert all(check["mend"] for check in found.values() if check["health"] != "ok"), "every trouble has its remedy"
+    return found
+
+
+def healths(found: dict[str, dict[str, str]]) -> dict[str, str]:
+    return {name: check["health"] for name, check in found.items()}
+
+
+def test_with_nothing_running_the_doctor_says_what_to_start(site: Site) -> None:
+    found = checks(site)
+    assert healths(found) == {
+        "configuration": "ok",
+        "state folder": "ok",
+        "archive": "ok",
+        "journal": "ok",
+        "prompts folder": "ok",
+        "spool": "ok",
+        "file systems": "ok",
+        "disk of archive": found["disk of archive"]["health"],
+        "disk of spool": found["disk of spool"]["health"],
+        "database": "ok",
+        "company": "warn",
+        "prompts": "fail",
+        "journal backlog": "ok",
+        "stored recordings": "ok",
+        "leftover files": "ok",
+        "ARI": "fail",
+        "channelvars": "warn",
+        "AMI": "fail",
+        "FastAGI": "fail",
+        "dialplan": "fail",
+        "dialplan in Asterisk": "warn",
+    }
+    assert "prompts build" in found["prompts"]["mend"]
+    people = site("doctor").out
+    assert "broken" in people
+    assert "-> start 'pbx-plugin run'" in people
+
+
+def test_what_is_wrong_with_files_and_folders_is_named(site: Site) -> None:
+    site.config.chmod(0o644)
+    (site.state / "archive").chmod(0o755)
+    (site.folder / "spool").rmdir()
+    found = checks(site)
+    assert found["configuration"]["health"] == "fail"
+    assert found["configuration"]["mend"] == f"chmod 640 {site.config}"
+    assert found["archive"]["mend"] == f"chmod 750 {site.state / 'archive'}"
+    assert found["spool"]["health"] == "fail"
+
+
+def test_a_database_that_is_away_or_old_is_named_and_the_rest_is_still_looked_at(site: Site) -> None:
+    site.database.write_bytes(b"")
+    assert checks(site)["database"]["health"] == "fail"
+    site.database.unlink()
+    found = checks(site)
+    assert found["database"]["health"] == "fail"
+    assert found["FastAGI"]["health"] == "fail"
+
+
+def test_without_a_configuration_the_doctor_says_so(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("PBX_PLUGIN_CONFIG", str(tmp_path / "none.toml"))
+    said = type_in("doctor", "--json")
+    assert said.code == 1
+    assert [check["name"] for check in said.data["checks"]] == ["configuration"]
+
+
+def test_stored_recordings_without_file_and_files_without_row_are_found(site: Site) -> None:
+    engine = make_engine(f"sqlite:///{site.database}")
+    DatabaseApply(engine)("run", list(enumerate([began(), intended(), stored()], 1)))
+    engine.dispose()
+    (site.state / "archive" / "stranger.wav").touch()
+    tenant, media = "1" * 8 + "-1111-1111-1111-" + "1" * 12, "2" * 8 + "-2222-2222-2222-" + "2" * 12
+    day = site.state / "archive" / tenant / "2026/11/22"
+    day.mkdir(parents=True)
+    (day / f"{media}.wav").touch()
+    (day / f".{media}.wav.part").touch()
+    found = checks(site)
+    assert "media-1" in found["stored recordings"]["what"]
+    assert f"{media}.wav.part" in found["leftover files"]["what"]
+    assert "1 in the archive without a row" in found["leftover files"]["what"]
+
+
+def test_entries_that_wait_for_the_database_are_counted(site: Site) -> None:
+    journal = FileJournal(site.state / "journal", "recorder", None)
+    journal.append(began("call-1"), began("call-2"))
+    journal.close()
+    assert checks(site)["journal backlog"]["what"].startswith("2 entries")
+    (site.state / "journal" / "recorder.rejected").write_text('{"line": "x"}\n{"torn', encoding="utf-8")
+    assert "1 in recorder.rejected" in checks(site)["journal, set aside"]["what"]
+
+
+def test_asterisk_the_recorder_and_the_clock_are_found_well(site: Site, asterisk: _Server) -> None:
+    found = checks(site)
+    assert found["ARI"]["what"].startswith("Asterisk 22.1.0")
+    assert (found["recorder"]["health"], found["clock"]["health"]) == ("ok", "ok")
+
+
+@pytest.mark.parametrize(
+    ("seconds", "health"), [(-1, "ok"), (10, "warn"), (-10, "warn"), (120, "fail"), (-120, "fail")]
+)
+def test_a_clock_that_is_off_is_told(site: Site, asterisk: _Server, seconds: int, health: str) -> None:
+    asterisk.drift = type(asterisk.drift)(seconds=seconds)
+    assert checks(site)["clock"]["health"] == health
+
+
+def test_a_refused_login_is_told_apart_from_a_dead_asterisk(site: Site, asterisk: _Server) -> None:
+    asterisk.refusing = True
+    assert "refuses user 'pbxrec'" in checks(site)["ARI"]["what"]
+
+
+@pytest.mark.parametrize(
+    ("ari_conf", "health"),
+    [
+        (f"[general]\nchannelvars = {WANTED} ; ours\n[u](!)\n", "ok"),
+        ("[general]\nenabled = yes\nchannelvars = PBXREC_CONSENT\n", "fail"),
+        (f"[general]\n;channelvars = {WANTED}\n", "fail"),
+        ("#include x.conf\n[general]\n", "fail"),
+    ],
+)
+def test_channelvars_are_read_from_ari_conf(site: Site, ari_conf: str, health: str) -> None:
+    (site.folder / "asterisk").mkdir()
+    (site.folder / "asterisk" / "ari.conf").write_text(ari_conf, encoding="utf-8")
+    assert checks(site)["channelvars"]["health"] == health
+
+
+def test_a_listening_agi_service_and_a_dialplan_out_of_date_are_told(site: Site, closed_ports: list[str]) -> None:
+    etc = site.folder / "asterisk"
+    (etc / "pbx-plugin.d").mkdir(parents=True)
+    for name in ("extensions.conf", "features.conf", "queues.conf"):
+        (etc / name).write_text(f'#include "pbx-plugin.d/{name}"\n', encoding="utf-8")
+    with socket.create_server(("127.0.0.1", int(closed_ports[2]))):
+        found = checks(site)
+    assert found["FastAGI"]["health"] == "ok"
+    assert found["dialplan"]["mend"] == "run 'pbx-plugin dialplan install'"
+    for name, text in site.does("dialplan", "show", "--json").data["files"].items():
+        (etc / "pbx-plugin.d" / name).write_text(text, encoding="utf-8")
+    assert checks(site)["dialplan"]["health"] == "ok"
