@@ -13,15 +13,17 @@ import structlog
 from pbx_plugin.ari_app.finalising import Finalising
 from pbx_plugin.ari_app.recorder import RecorderApp
 from pbx_plugin.asterisk.ari import AriClient
-from pbx_plugin.bootstrap import build_journal, build_prompts, build_recall, build_rulebook_source
+from pbx_plugin.bootstrap import build_journal, build_prompts, build_recall, build_rulebook_source, drain_journals
 from pbx_plugin.prompts.library import PromptLibrary
-from pbx_plugin.services.ports import Journal, JournalError
+from pbx_plugin.services.ports import Journal, JournalError, StoreUnavailableError
 from pbx_plugin.settings import Settings
 
 log = structlog.get_logger(__name__)
 
 JOURNAL_NAME = "recorder"
 CLOSING_PATIENCE = 5.0
+LEFT_OVER_EVERY = 60.0
+"""Seconds between two looks for journals whose writers are gone (AGI processes that could not wait)."""
 
 
 def run(settings: Settings) -> int:
@@ -58,10 +60,23 @@ async def _until_told(settings: Settings, journal: Journal) -> None:
             app = RecorderApp(
                 settings, ari, journal, build_rulebook_source(settings), build_recall(settings), finalising, find_sound
             )
+            left_over = asyncio.create_task(_bring_in_left_over(settings))
             with suppress(asyncio.CancelledError):
                 await app.run()
+            left_over.cancel()
     finally:
         finalising.close()
+
+
+async def _bring_in_left_over(settings: Settings) -> None:
+    while True:
+        try:
+            brought = await asyncio.to_thread(drain_journals, settings)
+            if brought:
+                log.info("brought in what others had left in the journal", entries=brought)
+        except (StoreUnavailableError, JournalError) as error:
+            log.warning("left-over journals wait", error=str(error))
+        await asyncio.sleep(LEFT_OVER_EVERY)
 
 
 def _stop(task: asyncio.Task[None] | None) -> None:
