@@ -183,10 +183,6 @@ class _Utf8Protocol(AMIProtocol):  # type: ignore[misc]
         # panoramisk decodes each TCP segment by itself and drops a letter that two segments share.
         super().data_received(self._decoder.decode(data).encode())
 
-    def connection_lost(self, exc: object) -> None:
-        self._tell_waiters()
-        super().connection_lost(exc)
-
     def close(self) -> None:
         self._tell_waiters()
         super().close()

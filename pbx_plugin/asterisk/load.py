@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Collection, Mapping
-from dataclasses import dataclass
 
 from pbx_plugin.asterisk.ami import AmiAccount, AmiClient, AmiError, AmiUnreachableError
 from pbx_plugin.asterisk.render import version_of
@@ -20,14 +19,6 @@ MODULES = {
 
 class LoadError(Exception):
     """Asterisk did not take the files, or could not be asked; the text is its answer."""
-
-
-@dataclass(frozen=True, slots=True)
-class Size:
-    """How much a context holds."""
-
-    extensions: int = 0
-    priorities: int = 0
 
 
 class AmiLoader:
@@ -76,17 +67,13 @@ async def _check(ami: AmiClient, version: str, files: Mapping[str, str]) -> None
     loaded = await _shown(ami, "pbxrec-version")
     if not any(answer.get("Extension") == f"v{version}" for answer in loaded):
         raise LoadError(f"Asterisk's dialplan is not version {version}: see its log for the line it stumbled over")
-    for context, wanted in sizes(files.get("extensions.conf", "")).items():
-        if wanted.extensions == 0:
+    for context, wanted in line_counts(files.get("extensions.conf", "")).items():
+        if wanted == 0:
             continue
-        last = (await _shown(ami, context))[-1]
-        found = Size(int(last.get("ListExtensions", 0)), int(last.get("ListPriorities", 0)))
+        found = int((await _shown(ami, context))[-1].get("ListPriorities", 0))
         # An administrator may add to our contexts; what we wrote must be there.
-        if found.extensions < wanted.extensions or found.priorities < wanted.priorities:
-            raise LoadError(
-                f"context {context}: Asterisk took {found.extensions} of {wanted.extensions} extensions and "
-                f"{found.priorities} of {wanted.priorities} lines: see its log"
-            )
+        if found < wanted:
+            raise LoadError(f"context {context}: Asterisk took {found} of {wanted} lines: see its log")
 
 
 async def _shown(ami: AmiClient, context: str) -> list[dict[str, str]]:
@@ -96,15 +83,14 @@ async def _shown(ami: AmiClient, context: str) -> list[dict[str, str]]:
         raise LoadError(f"context {context} is not in Asterisk's dialplan: {error}") from error
 
 
-def sizes(extensions_conf: str) -> dict[str, Size]:
-    """Count what every context of a generated ``extensions.conf`` holds."""
-    found: dict[str, Size] = {}
+def line_counts(extensions_conf: str) -> dict[str, int]:
+    """Count the steps that every context of a generated ``extensions.conf`` holds."""
+    found: dict[str, int] = {}
     context = ""
     for line in extensions_conf.splitlines():
         if line.startswith("["):
             context = line.strip("[]")
-            found[context] = Size()
+            found[context] = 0
         elif line.startswith(("exten =>", " same =>")):
-            old = found[context]
-            found[context] = Size(old.extensions + line.startswith("exten"), old.priorities + 1)
+            found[context] += 1
     return found

@@ -82,10 +82,10 @@ async def test_a_line_break_never_becomes_a_second_header(running: Site, value: 
 
 
 async def test_a_frozen_asterisk_is_noticed_and_ends_the_session(running: Site) -> None:
-    async with AmiClient(running.ami, timeout=0.5) as ami:
+    async with AmiClient(running.ami, timeout=1.5) as ami:
         running.asterisk.freeze()
         try:
-            with pytest.raises(AmiUnreachableError, match=r"within 0\.5 s"):
+            with pytest.raises(AmiUnreachableError, match=r"within 1\.5 s"):
                 await ami.ping()
         finally:
             running.asterisk.thaw()

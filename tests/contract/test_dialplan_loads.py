@@ -9,7 +9,7 @@ from datetime import UTC, datetime, timedelta
 import pytest
 from dialplan_asterisk import ASKED, PLAIN, Site, company, site
 
-from pbx_plugin.asterisk.install import DialplanInstaller, Installed, InstallError
+from pbx_plugin.asterisk.install import NAMES, DialplanInstaller, Installed, InstallError
 from pbx_plugin.asterisk.load import AmiLoader
 from pbx_plugin.asterisk.render import version_of
 
@@ -163,6 +163,17 @@ def test_a_dialplan_that_asterisk_cannot_read_leaves_the_earlier_one_in_force(
         own.write_text(healthy)
     assert installer.installed() == files
     assert running.extensions() == before
+
+
+def test_a_folder_that_asterisk_does_not_read_is_noticed(running: Site, installed: Installed) -> None:
+    elsewhere = running.asterisk.folder / "elsewhere"
+    elsewhere.mkdir()
+    for name in NAMES:
+        (elsewhere / name).write_text((running.etc / name).read_text())
+    installer = DialplanInstaller(elsewhere, elsewhere / "backups", AmiLoader(running.ami))
+    with pytest.raises(InstallError, match=r"Asterisk's dialplan is not version [0-9a-f]{16}"):
+        installer.install(running.generated(company(group="other")), NOON)
+    assert installer.installed() == {}
 
 
 def test_a_line_that_asterisk_skips_is_noticed(

@@ -70,6 +70,12 @@ def test_a_queue_cannot_pass_for_asterisks_settings(name: str) -> None:
         escape.queue_name(name, "queue")
 
 
+@pytest.mark.parametrize("name", ["general", "Globals"])
+def test_a_context_cannot_pass_for_asterisks_settings(name: str) -> None:
+    with pytest.raises(RenderError):
+        escape.context(name, "context")
+
+
 @pytest.mark.parametrize("port", [0, -1, 65536])
 def test_a_port_is_a_port(port: int) -> None:
     with pytest.raises(RenderError):

@@ -11,7 +11,7 @@ from company_builder import company, generated
 from pytest_mock import MockerFixture
 
 from pbx_plugin.asterisk.install import KEPT_BACKUPS, NAMES, DialplanInstaller, InstallError, masked
-from pbx_plugin.asterisk.load import LoadError, Size, sizes
+from pbx_plugin.asterisk.load import LoadError, line_counts
 from pbx_plugin.asterisk.render import version_of
 
 NOON = datetime(2026, 11, 22, 12, tzinfo=UTC)
@@ -277,8 +277,8 @@ def test_an_asterisk_folder_that_cannot_be_read_is_told(tmp_path: Path, asterisk
         DialplanInstaller(tmp_path / "etc", tmp_path / "backups", asterisk).installed()
 
 
-def test_the_size_of_each_context_is_counted_for_the_check() -> None:
-    counted = sizes(FIRST["extensions.conf"])
-    assert counted["pbxrec-emergency"] == Size(extensions=4, priorities=8)
-    assert counted["pbxrec-version"] == Size(1, 1)
-    assert counted["pbxrec-users"] == Size(0, 0)
+def test_the_lines_of_each_context_are_counted_for_the_check() -> None:
+    counted = line_counts(FIRST["extensions.conf"])
+    assert counted["pbxrec-emergency"] == 8
+    assert counted["pbxrec-version"] == 1
+    assert counted["pbxrec-users"] == 0

@@ -105,6 +105,17 @@ def test_a_national_spelling_that_two_numbers_share_is_nobodys() -> None:
     assert {"+4533120101", "+4633120101", "4633120101"} <= set(plan["pbxrec-trunk"])
 
 
+def test_a_spelling_that_is_a_consent_number_is_the_consent_numbers() -> None:
+    plan = dialplan(generated(company(consent_number="33120101"))["extensions.conf"])
+    assert leads_to(plan, "pbxrec-trunk", "33120101")[0] == "33120101@pbxrec-inside"
+    assert leads_to(plan, "pbxrec-trunk", "4533120101")[0] == "+4533120101@pbxrec-ddi"
+
+
+def test_a_consent_number_that_is_a_direct_number_is_marked_with_it() -> None:
+    plan = dialplan(generated(company(consent_number="+4533127000"))["extensions.conf"])
+    assert leads_to(plan, "pbxrec-trunk", "+4533127000")[:2] == ["+4533127000@pbxrec-ddi", "+4533127000@pbxrec-inside"]
+
+
 def test_nobody_from_outside_gets_outside_again(plan: Dialplan) -> None:
     """Walk every number from the line's context, through every Goto, Gosub and include."""
     seen: set[tuple[str, str]] = set()
@@ -188,6 +199,11 @@ def test_phones_and_the_line_are_generated_only_where_wanted() -> None:
 def test_a_phone_without_a_password_is_not_generated() -> None:
     with pytest.raises(RenderError, match="PJSIP/101: no password digest"):
         render(company(), Names(), Address(), {}, Pjsip())
+
+
+def test_a_phone_with_the_name_of_the_line_is_refused() -> None:
+    with pytest.raises(RenderError, match="PJSIP/trunk: the outside line has this name"):
+        generated(company(devices=("PJSIP/trunk",)))
 
 
 def test_an_option_of_the_phones_can_be_added_or_changed() -> None:
