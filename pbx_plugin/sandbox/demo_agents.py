@@ -1,6 +1,6 @@
 """The agents of a demonstration that was left up: phones that answer, until the sandbox is taken down.
 
-    python -m pbx_plugin.sandbox.demo_agents --config FILE agents
+python -m pbx_plugin.sandbox.demo_agents --config FILE agents
 """
 
 from __future__ import annotations
@@ -43,9 +43,7 @@ def main(argv: list[str] | None = None) -> int:
     tune = write_melody(folder / "voices" / "agents.wav", EVENING)
     with ExitStack() as phones:
         for extension in AGENTS:
-            phone = Phone.start(
-                extension, server=server, register=True, password=passwords[extension], signal=tune
-            )
+            phone = Phone.start(extension, server=server, register=True, password=passwords[extension], signal=tune)
             phones.enter_context(phone)
             phone.auto_answer(ANSWERED_AFTER_MS)
         sys.stdout.write(READY + "\n")
