@@ -24,16 +24,24 @@ app = typer.Typer(
 
 def rendered(settings: Settings) -> dict[str, str]:
     """Return the files that the database asks for. Raises TroubleError when a value cannot stand in them."""
+    book = rulebook()
     digests: dict[str, str] = {}
     if settings.dialplan.pjsip:
         with engine() as opened:
             digests = phone_digests(opened)
-    try:
-        return render(
-            rulebook(), settings.dialplan, settings.agi, digests, Pjsip(options=settings.dialplan.pjsip_options)
+    lacking = [device for user in book.users for device in user.devices if _lacks(device, digests)]
+    if settings.dialplan.pjsip and lacking:
+        raise TroubleError(
+            f"dialplan: phone {lacking[0]} has no password yet: give it one with 'pbx-plugin users phone'"
         )
+    try:
+        return render(book, settings.dialplan, settings.agi, digests, Pjsip(options=settings.dialplan.pjsip_options))
     except RenderError as error:
         raise TroubleError(f"dialplan: {error}; mend it with 'pbx-plugin users', 'groups' or 'numbers'") from error
+
+
+def _lacks(device: str, digests: dict[str, str]) -> bool:
+    return device.startswith("PJSIP/") and device not in digests
 
 
 def installer(settings: Settings) -> DialplanInstaller:
@@ -127,4 +135,9 @@ def rollback(json: Json = False, dry_run: DryRun = False) -> None:
     if json:
         speech.say_json({"version": done.version, "changed": list(done.changed)})
     else:
-        speech.line(f"dialplan version {done.version or 'none'} is in force again: {', '.join(done.changed)}")
+        what = (
+            f"dialplan version {done.version} is in force again"
+            if done.version
+            else "no generated dialplan is in force"
+        )
+        speech.line(f"{what}: {', '.join(done.changed) or 'nothing changed'}")

@@ -2,17 +2,21 @@
 
 from __future__ import annotations
 
+import os
+import secrets
 from enum import StrEnum
+from pathlib import Path
 from typing import Annotated, Any
 
 import typer
 
 from pbx_plugin.cli import speech
-from pbx_plugin.cli.frame import WIDE, Actor, Company, DryRun, Json, changing, looking
+from pbx_plugin.cli.frame import WIDE, Actor, Company, DryRun, Json, TroubleError, changing, looking
 from pbx_plugin.domain.call import Mode
 from pbx_plugin.services import people
 from pbx_plugin.services.audit import Desk
 from pbx_plugin.services.directory import UNDEFINED, Person, RefusedError
+from pbx_plugin.settings import load_settings
 
 app = typer.Typer(
     help="Users: who they are, and how their calls are recorded.", no_args_is_help=True, context_settings=WIDE
@@ -161,6 +165,31 @@ def enrol(
 
 
 @app.command()
+def phone(
+    user: Who,
+    device: Annotated[str, typer.Option(metavar="ENDPOINT", help="Which phone, as PJSIP/101, if several.")] = "",
+    password_file: Annotated[
+        Path | None, typer.Option(metavar="FILE", help="Take the password from its first line. [default: a fresh one]")
+    ] = None,
+    json: Json = False,
+    dry_run: DryRun = False,
+    tenant: Company = "",
+    actor: Actor = "",
+) -> None:
+    """Give a generated phone its password; a fresh one is written to a file of mode 0640, never printed."""
+    password = _first_line(password_file) if password_file else secrets.token_urlsafe(18)
+    with changing(tenant, actor, dry_run=dry_run) as desk:
+        person = people.find(desk, user)
+        chosen = people.set_phone_password(desk, person, device, password)
+        place = None if password_file or dry_run else _hand_over(chosen, password)
+    if json:
+        speech.say_json({"extension": person.extension, "device": chosen, "password_file": place and str(place)})
+    else:
+        where = f": its password is in {place}; delete the file when the phone has it" if place else ""
+        speech.line(f"phone {chosen} of {person.name}{where}; put it in force with 'pbx-plugin dialplan install'")
+
+
+@app.command()
 def remove(user: Who, json: Json = False, dry_run: DryRun = False, tenant: Company = "", actor: Actor = "") -> None:
     """Remove a user: never recorded from now on; the recordings stay."""
     with changing(tenant, actor, dry_run=dry_run) as desk:
@@ -170,6 +199,28 @@ def remove(user: Who, json: Json = False, dry_run: DryRun = False, tenant: Compa
         speech.say_json(shown)
     else:
         speech.line(f"removed user {person.extension} {person.name}; the recordings stay")
+
+
+def _first_line(file: Path) -> str:
+    try:
+        return file.read_text(encoding="utf-8").partition("\n")[0]
+    except (OSError, UnicodeDecodeError) as error:
+        raise RefusedError(f"password file {str(file)!r} cannot be read: {error}") from error
+
+
+def _hand_over(device: str, password: str) -> Path:
+    folder = load_settings().paths.state / "phones"
+    place = folder / f"{device.removeprefix('PJSIP/')}.txt"
+    try:
+        folder.mkdir(mode=0o750, exist_ok=True)
+        place.unlink(missing_ok=True)
+        with os.fdopen(os.open(place, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o640), "w", encoding="utf-8") as file:
+            file.write(password + "\n")
+    except OSError as error:
+        raise TroubleError(
+            f"the password cannot be written to {place}: {error.strerror}; nothing was changed"
+        ) from error
+    return place
 
 
 def _chosen(desk: Desk, users: list[str], in_department: str | None) -> list[Person]:

@@ -110,6 +110,12 @@ class SqlDirectory:
         ]
         self._flush(f"extension {person.extension} or a device of {person.name}")
 
+    def save_phone_digest(self, person: Person, device: str, digest: str) -> None:
+        """Write the digest of a phone's password; the device is one of the user's."""
+        of_person = select(DeviceRow).where(DeviceRow.person_id == person.id, DeviceRow.endpoint == device)
+        self._session.scalars(of_person).one().secret_md5 = digest
+        self._flush(f"device {device}")
+
     def groups(self, tenant_id: str) -> Sequence[HuntGroup]:
         """Return the hunt groups, by number."""
         query = select(HuntGroupRow).where(HuntGroupRow.tenant_id == tenant_id).order_by(HuntGroupRow.number)

@@ -94,6 +94,10 @@ class Directory(Protocol):
         """Write a user, with their devices and direct number."""
         ...
 
+    def save_phone_digest(self, person: Person, device: str, digest: str) -> None:
+        """Write the digest of a phone's password; the device is one of the user's."""
+        ...
+
     def groups(self, tenant_id: str) -> Sequence[HuntGroup]:
         """Return the hunt groups, by number."""
         ...

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import re
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass, replace
@@ -13,7 +14,11 @@ from pbx_plugin.services import numbering
 from pbx_plugin.services.audit import Desk, changed
 from pbx_plugin.services.directory import UNDEFINED, Department, Person, RefusedError
 
+REALM = "asterisk"
+"""The realm in which Asterisk asks phones for their password, unless somebody changed it."""
+
 _DEVICE = re.compile(r"(PJSIP|SIP)/[A-Za-z0-9_.-]{1,64}")
+_PASSWORD = re.compile(r"[!-~]{12,64}")
 _EMAIL = re.compile(r"[^@\s\x00-\x1f\x7f]+@[^@\s\x00-\x1f\x7f]+")
 
 
@@ -127,6 +132,28 @@ def unenrol(desk: Desk, person: Person) -> Person:
         _keep(desk, person, wanted)
         desk.note("user unenrolled", person.id)
     return wanted
+
+
+def set_phone_password(desk: Desk, person: Person, device: str, password: str) -> str:
+    """Let a phone that we generate log in with this password; only its digest is kept. Return the device.
+
+    Without ``device`` it is the user's only phone. Raises RefusedError when that cannot be told, or for a password
+    that is too short or that a configuration file could not hold.
+    """
+    phones = [one for one in person.devices if one.startswith("PJSIP/")]
+    if device and device not in phones:
+        raise RefusedError(f"user {person.extension} has no phone {device!r}: there is {', '.join(phones) or 'none'}")
+    if not device and len(phones) != 1:
+        raise RefusedError(f"user {person.extension} has {len(phones)} phones: name one with --device")
+    if not _PASSWORD.fullmatch(password):
+        raise RefusedError("the password (not shown) cannot be used: 12 to 64 visible ASCII characters, no blanks")
+    chosen = device or phones[0]
+    login = f"{chosen.removeprefix('PJSIP/')}:{REALM}:{password}"
+    # Not our choice: SIP's digest authentication (RFC 2617) is made of MD5, and Asterisk keeps it so.
+    digest = hashlib.md5(login.encode(), usedforsecurity=False).hexdigest()
+    desk.directory.save_phone_digest(person, chosen, digest)
+    desk.note("phone password set", person.id, device=chosen)
+    return chosen
 
 
 def add_department(desk: Desk, name: str) -> Department:

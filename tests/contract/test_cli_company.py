@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 import shutil
 import sqlite3
+import stat
 from pathlib import Path
 from typing import Any
 
@@ -201,10 +203,45 @@ def test_a_hostile_department_comes_through_a_policy_document(site: Site, tmp_pa
     assert site.does("policy", "apply", str(file), "--json").data["changes"] == []
 
 
+def test_a_phone_gets_a_password_that_is_told_only_in_a_file(staffed: Site, tmp_path: Path) -> None:
+    config = staffed.config.read_text(encoding="utf-8")
+    try:
+        staffed.config.write_text(config.replace("pjsip = false", "pjsip = true"), encoding="utf-8")
+        lacking = staffed("dialplan", "show")
+        assert (lacking.code, "PJSIP/101 has no password yet" in lacking.err) == (1, True)
+        said = staffed.does("users", "phone", "101", "--json")
+        place = Path(said.data["password_file"])
+        password = place.read_text(encoding="utf-8").strip()
+        assert (len(password) >= 24, stat.S_IMODE(place.stat().st_mode)) == (True, 0o640)
+        assert password not in said.out + said.err
+        file = tmp_path / "password"
+        file.write_text("bo-s own password\n", encoding="utf-8")
+        assert staffed("users", "phone", "102", "--password-file", str(file)).code == 2
+        file.write_text("bo-s-own-password\n", encoding="utf-8")
+        staffed.does("users", "phone", "102", "--password-file", str(file))
+        digest = hashlib.md5(b"102:asterisk:bo-s-own-password").hexdigest()
+        assert digest in (staffed.rows()["device"][0] + staffed.rows()["device"][1])
+        shown = staffed.does("dialplan", "show", "pjsip.conf").out
+        assert "[102]" in shown
+        assert digest not in shown
+    finally:
+        staffed.config.write_text(config, encoding="utf-8")
+
+
+def test_a_phone_keeps_its_password_when_its_user_changes(staffed: Site) -> None:
+    staffed.does("users", "phone", "101")
+    before = {row for row in staffed.rows()["device"] if "PJSIP/101" in row}
+    staffed.does("users", "set", "101", "--name", "Anne", "--device", "PJSIP/101", "--device", "PJSIP/101-soft")
+    assert before <= set(staffed.rows()["device"])
+    refused = staffed("users", "phone", "101")
+    assert (refused.code, "2 phones" in refused.err) == (2, True)
+
+
 @pytest.mark.parametrize(
     "words",
     [
         ("departments", "add", "Support"),
+        ("users", "phone", "101"),
         ("departments", "remove", "Empty"),
         ("users", "add", "103", "Carl"),
         ("users", "set", "101", "--mode", "always"),
@@ -279,6 +316,8 @@ def test_every_change_is_audited_with_its_actor_and_tried_without_effect(staffed
         (("users", "enrol", "999"), "'999'"),
         (("users", "enrol", "101", "--undo", "--mode", "always"), "--undo"),
         (("users", "remove", "999"), "'999'"),
+        (("users", "phone", "101", "--device", "PJSIP/102"), "'PJSIP/102'"),
+        (("users", "phone", "101", "--password-file", "/nowhere"), "'/nowhere'"),
         (("departments", "add", "Sales"), "'Sales'"),
         (("departments", "add", "Undefined"), "'Undefined'"),
         (("departments", "remove", "Sales"), "101"),

@@ -20,7 +20,20 @@ def walk(command: Any, name: str) -> Iterator[tuple[str, Any]]:
 COMMANDS = dict(walk(typer.main.get_command(app), "pbx-plugin"))
 PRINTING_OTHERWISE = {"run", "recorder", "agi", "recordings path"}
 """They serve, or print one line that a program reads as it is."""
-CHANGING = {"add", "set", "remove", "enrol", "add-ddi", "add-consent", "set-consent", "apply", "rollback", "off", "on"}
+CHANGING = {
+    "add",
+    "set",
+    "remove",
+    "enrol",
+    "add-ddi",
+    "add-consent",
+    "set-consent",
+    "apply",
+    "rollback",
+    "off",
+    "on",
+    "phone",
+}
 
 
 def leaves() -> list[str]:
