@@ -93,7 +93,7 @@ def marks_seen(channel: Json, at: datetime) -> h.MarksSeen:
 
 
 def appeared(channel: Json, at: datetime) -> h.LegAppeared:
-    """Return a channel as a leg. State Ring means that it called in; Down, or a dial application, that it was called."""
+    """Return a channel as a leg. State Ring means that it called in; Down or a dial application, that it was called."""
     plan = channel.get("dialplan", {})
     called = channel.get("state") in ("Down", "Ringing") or plan.get("app_name") in DIALLED_BY
     return h.LegAppeared(

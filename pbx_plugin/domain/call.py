@@ -83,6 +83,9 @@ class Marks:
         """Return the marks of two calls that became one. Commutative in what it forbids."""
         consent = strictest(self.consent, other.consent)
         source = self if consent == self.consent else other
+        # Where both gave consent, the one that nobody can prove binds: a chain holds as its weakest link.
+        if self.consent == other.consent and other.consent_by is ConsentBy.TRUSTED_ROUTE:
+            source = other
         groups = self.presented_to + tuple(g for g in other.presented_to if g not in self.presented_to)
         return Marks(consent, source.consent_by, source.evidence_id, groups)
 

@@ -7,6 +7,7 @@ from datetime import datetime
 from enum import StrEnum
 
 from pbx_plugin.domain.call import Consent, ConsentBy, Marks, Number, Party, Switch, User
+from pbx_plugin.domain.decide import marks_in_force
 from pbx_plugin.domain.decision import Decision
 from pbx_plugin.domain.entries import Side
 from pbx_plugin.domain.happenings import Carried
@@ -90,7 +91,10 @@ class Decided:
 
 @dataclass(frozen=True, slots=True)
 class CallState:
-    """Everything known of a running call. ``sticky`` are marks that stay although the leg that brought them is gone."""
+    """Everything known of a running call. ``sticky`` are marks that stay although the leg that brought them is gone.
+
+    ``excluded`` is the exclusion that somebody on the call was found under; it stays for the call's life.
+    """
 
     call_id: str
     tenant_id: str
@@ -109,6 +113,7 @@ class CallState:
     decided: dict[str, Decided] = field(default_factory=dict)
     captures: dict[str, Capture] = field(default_factory=dict)
     announced: frozenset[str] = frozenset()
+    excluded: str = ""
     answered: bool = False
     counter: int = 0
     ended_at: datetime | None = None
@@ -127,16 +132,20 @@ def marks_of(leg: Leg) -> Marks:
 
 
 def effective_marks(call: CallState) -> Marks:
-    """Return the marks in force: the sticky ones and every living leg's, the strictest winning."""
+    """Return the marks in force: the sticky ones and every living leg's, the strictest winning.
+
+    What a group asks of a leg is worked out for each leg before they are joined: one caller's consent must not wash
+    off what a group requires of another.
+    """
     marks = call.sticky
     for leg in call.legs.values():
-        marks = marks.merged(marks_of(leg))
+        marks = marks.merged(marks_in_force(marks_of(leg), call.policy))
     return marks
 
 
 def stick(call: CallState, leg: Leg) -> CallState:
     """Let what must not be washed off stay with the call: refusals at once, all else when its leg is gone."""
-    brought = marks_of(leg)
+    brought = marks_in_force(marks_of(leg), call.policy)
     final = brought.consent in (Consent.REFUSED, Consent.WITHDRAWN)
     gone = leg.channel not in call.legs
     if not (final or gone):
@@ -154,6 +163,7 @@ def merge_calls(older: CallState, younger: CallState) -> CallState:
         linkedids=older.linkedids + tuple(i for i in younger.linkedids if i not in older.linkedids),
         sticky=older.sticky.merged(younger.sticky),
         marks=older.marks.merged(younger.marks),
+        excluded=older.excluded or younger.excluded,
         off_at_start=older.off_at_start,
         legs=younger.legs | older.legs,
         switches=younger.switches | older.switches,

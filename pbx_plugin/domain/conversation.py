@@ -78,5 +78,6 @@ def facts_of(call: CallState, talk: Conversation, leg: Leg) -> Facts:
         marks=call.marks,
         switch=call.switches.get(leg.user.id, Switch.UNTOUCHED),
         off_at_start=call.off_at_start,
+        excluded=call.excluded,
         announced=bool(outside) and all(far.channel in call.announced for far in outside),
     )

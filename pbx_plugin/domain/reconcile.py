@@ -68,6 +68,8 @@ def _decision(turn: Turn, talk: Conversation, leg: Leg) -> Decision:
     """Return the decision for one user; say it when it, or what it rests on, is new."""
     facts = facts_of(turn.call, talk, leg)
     decision = decide(facts, turn.call.policy, turn.book.exclusions_of(turn.call.tenant_id))
+    if decision.excluded:
+        turn.call = replace(turn.call, excluded=decision.excluded)
     # That the announcement was heard changes what comes first, not what is decided: no new entry for it.
     key = repr((replace(facts, announced=False), decision.verdict, decision.rule))
     last = turn.call.decided.get(facts.user.id)

@@ -192,7 +192,7 @@ class Stage:
 
         def clean() -> bool:
             rows = self.site.asterisk.rx("core show channels concise").strip()
-            left = [p for p in (self.site.spool / "pbxrec").rglob("*.wav")]
+            left = list((self.site.spool / "pbxrec").rglob("*.wav"))
             return not rows and not left
 
         wait_for(clean, "all channels to be gone and our spool to be empty", 10.0)

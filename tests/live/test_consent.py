@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+from collections.abc import Callable
 from dataclasses import dataclass
 from functools import partial
 
@@ -97,7 +98,7 @@ def calls(stage: Stage) -> Played[CallDetail]:
     for name, way in WAYS.items():  # a phone that starts makes its neighbours stutter
         stage.phone(way.agent)
         caller_of(stage, name)
-    scenes = {name: partial(go, stage, name) for name in WAYS}
+    scenes: dict[str, Callable[[], CallDetail]] = {name: partial(go, stage, name) for name in WAYS}
     scenes |= {f"hang-up on {number}": partial(hangs_up_in_the_prompt, stage, number) for number in ("701", "702")}
     scenes["straight in"] = lambda: straight_in
     return Played(scenes)
@@ -124,9 +125,7 @@ def test_the_evidence_tells_keys_prompt_and_its_hash(calls: Played[CallDetail], 
 
 
 @pytest.mark.parametrize("name", RECORDED)
-def test_a_consenting_caller_is_recorded_with_the_evidence(
-    calls: Played[CallDetail], stage: Stage, name: str
-) -> None:
+def test_a_consenting_caller_is_recorded_with_the_evidence(calls: Played[CallDetail], stage: Stage, name: str) -> None:
     call = calls[name]
     (recording,) = call.recordings
     assert recording.state == "stored"

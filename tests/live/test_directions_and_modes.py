@@ -68,9 +68,7 @@ def calls(stage: Stage) -> Played[CallDetail]:
         stage.outside(f"caller-{users['incoming']}")
         for user in (*users.values(), COLLEAGUE):
             stage.phone(user)
-    return Played(
-        {f"{kind} {mode}": partial(KINDS[kind], stage, USERS[mode][kind]) for kind, mode in PAIRS}
-    )
+    return Played({f"{kind} {mode}": partial(KINDS[kind], stage, USERS[mode][kind]) for kind, mode in PAIRS})
 
 
 @pytest.mark.parametrize(("direction", "mode"), PAIRS)

@@ -144,8 +144,9 @@ def test_the_time_in_between_belongs_to_no_recording(calls: Played[CallDetail], 
 def test_the_outside_party_is_told_once_before_the_first_recording(calls: Played[CallDetail], scene: str) -> None:
     told = [step for step in calls[scene].timeline if step.what == "announcement" and "end" in step.detail]
     (heard,) = told
-    assert calls[scene].recordings[0].in_at is not None
-    assert heard.at <= calls[scene].recordings[0].in_at
+    began = calls[scene].recordings[0].in_at
+    assert began is not None
+    assert heard.at <= began
 
 
 @pytest.mark.parametrize("scene", ["called", "calling"])

@@ -1,15 +1,15 @@
-"""Calls told in the field's notation: one line an event, seconds first. A switchboard hears them, and we keep its answers.
+"""Calls told in the field's notation: one line an event, seconds first. A switchboard hears them; we keep its answers.
 
-    0.0 ring    T1 trunk +4531200118 > +4570100101     a channel called in, from a number, to a number
-    0.1 down    A1 101                                  a channel is dialled at that endpoint
-    0.1 dial    T1 A1 101                               T1 dials A1 (a status may follow)
-    3.0 join    T1 B1                                   entered a bridge      (park: a holding bridge)
-    5.0 mark    T1 consent=refused groups=ring          its variables, as an event shows them
-    6.0 press   A1                                      the star code
-    7.0 told    1                                       the announcement of capture 1 was heard (untold: it was not)
-    8.0 left    T1 B1
-    9.0 hold    A1                                      (unhold)
-    9.0 gone    T1
+0.0 ring    T1 trunk +4531200118 > +4570100101     a channel called in, from a number, to a number
+0.1 down    A1 101                                  a channel is dialled at that endpoint
+0.1 dial    T1 A1 101                               T1 dials A1 (a status may follow)
+3.0 join    T1 B1                                   entered a bridge      (park: a holding bridge)
+5.0 mark    T1 consent=refused groups=ring          its variables, as an event shows them
+6.0 press   A1                                      the star code
+7.0 told    1                                       the announcement of capture 1 was heard (untold: it was not)
+8.0 left    T1 B1
+9.0 hold    A1                                      (unhold)
+9.0 gone    T1
 """
 
 from __future__ import annotations
@@ -52,7 +52,7 @@ def rules(**changes: Any) -> Rulebook:
         announce=Announce.NONE,
         groups={"g-ring": GroupPolicy.CONSENT_IVR, "g-refused": GroupPolicy.NEVER},
     )
-    book = Rulebook(
+    return Rulebook(
         revision=1,
         tenants={TENANT: Tenant(TENANT, "Acme")},
         users=(
@@ -69,7 +69,6 @@ def rules(**changes: Any) -> Rulebook:
         direct_numbers=tuple(DirectNumber(f"+4570100{x}", TENANT, user_id=f"u{x}") for x in (101, 111, 121)),
         policies={TENANT: replace(policy, **changes)},
     )
-    return book
 
 
 class Story:
@@ -136,9 +135,7 @@ class Story:
             case "ring":
                 caller, dialled = ("", rest[-1]) if rest[2] == ">" else (rest[2], rest[-1])
                 name = f"PJSIP/{rest[1]}-0000000{len(self.said) % 10}"
-                return h.LegAppeared(
-                    self.at, channel, name, self._linked(channel), f"PJSIP/{rest[1]}", caller, dialled
-                )
+                return h.LegAppeared(self.at, channel, name, self._linked(channel), f"PJSIP/{rest[1]}", caller, dialled)
             case "down":
                 linked = rest[2] if len(rest) > 2 else next(iter(self.board.calls.values())).linkedids[0]
                 name = rest[1] if rest[1].startswith("Local/") else f"PJSIP/{rest[1]}-00000001"

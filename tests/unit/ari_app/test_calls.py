@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import pytest
+from call_story import Story, rules
 
 from pbx_plugin.domain import commands as c
 from pbx_plugin.domain import entries as e
 from pbx_plugin.domain.call import Consent
 from pbx_plugin.domain.policy import Announce
 from pbx_plugin.services.callmemory import recall, remember
-from call_story import Story, rules
 
 INCOMING = """
     0.0 ring T1 trunk +4531200118 > +4570100{to}
@@ -180,7 +180,9 @@ def test_marks_of_the_caller_bar_an_always_user(marks: str, rule: int) -> None:
 
 def test_consent_given_in_the_recorded_group_is_recorded() -> None:
     story = Story().tell(
-        INCOMING.replace("0.1 down", "0.05 mark T1 consent=given evidence=ev1 groups=g-ring\n    0.1 down").format(to=111)
+        INCOMING.replace("0.1 down", "0.05 mark T1 consent=given evidence=ev1 groups=g-ring\n    0.1 down").format(
+            to=111
+        )
         + END
     )
     assert story.verdicts() == [("u111", "record", 9)]
@@ -297,7 +299,9 @@ def test_the_intent_is_said_before_the_capture_is_asked_for() -> None:
 
     def watch(call: object, commands: list[c.Command]) -> None:
         for command in commands:
-            kinds = [entry.kind for entry in command.entries] if isinstance(command, c.Write) else [type(command).__name__]
+            kinds = (
+                [entry.kind for entry in command.entries] if isinstance(command, c.Write) else [type(command).__name__]
+            )
             order.extend(kinds)
         inner(call, commands)  # type: ignore[arg-type]
 
@@ -319,3 +323,30 @@ def test_every_event_may_come_twice() -> None:
 def test_what_is_remembered_comes_back_whole() -> None:
     story = Story().tell(INCOMING.format(to=101))
     assert recall(remember(story.call)) == story.call
+
+
+def test_consent_given_on_one_call_does_not_lift_what_a_group_asks_of_the_other() -> None:
+    story = Story().tell("""
+        0.0 ring T1 trunk +4531200118 > +4570100121
+        0.0 mark T1 consent=given evidence=ev1 groups=g-ring
+        0.1 down A1 121 linked-T1
+        1.0 join T1 B1
+        1.0 join A1 B1
+        3.0 ring T2 trunk +4531200119 > +4570100101
+        3.0 mark T2 groups=g-ring
+        3.1 down C1 101 linked-T2
+        4.0 join T2 B2
+        4.0 join C1 B2
+        7.0 left A1 B1
+        7.0 gone A1
+        7.0 left C1 B2
+        7.0 join C1 B1
+        9.0 gone C1
+    """)
+    assert story.segments() == []
+
+
+def test_an_exclusion_that_was_found_stays_with_the_call() -> None:
+    story = Story().exclude(0.0, "+4531200118")
+    story.tell(INCOMING.format(to=101)).exclude(5.0, "+4531200999").tell(END)
+    assert story.segments() == []
