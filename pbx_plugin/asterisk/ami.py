@@ -75,13 +75,13 @@ class AmiClient:
             await asyncio.wait_for(manager.connect(), self._timeout)
             await self._answer(manager.login_answer())
         except OSError as error:
-            manager.close()
-            raise AmiUnreachableError(f"no manager interface at {self._where}: {error}") from error
+            # A TimeoutError is one of these.
+            raise AmiUnreachableError(f"no manager interface at {self._where}: {error or 'no answer'}") from error
         except AmiError as error:
-            manager.close()
+            await manager.leave()
             raise AmiError(f"the manager at {self._where} refused user {self._account.user!r}: {error}") from error
         except BaseException:
-            manager.close()
+            manager.abort()
             raise
         return self
 
@@ -89,7 +89,7 @@ class AmiClient:
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         if self._manager is not None:
-            self._manager.close()
+            await self._manager.leave()
 
     async def action(self, fields: Mapping[str, str]) -> list[dict[str, str]]:
         """Send an action (``{"Action": "Reload", …}``) and return its response and the list that followed, if any.
@@ -157,6 +157,12 @@ class _Session(Manager):  # type: ignore[misc]
         self.authenticated = False
         super().close()
 
+    async def leave(self) -> None:
+        """Close, and wait until the socket is gone: a loop that ends earlier would leave it open."""
+        self.abort()
+        if self.protocol is not None:
+            await self.protocol.gone.wait()
+
     def abort(self) -> None:
         self.close()
         if self.protocol is not None:
@@ -177,11 +183,16 @@ class _Asked(Action):  # type: ignore[misc]
 class _Utf8Protocol(AMIProtocol):  # type: ignore[misc]
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         super().connection_made(transport)
+        self.gone = asyncio.Event()
         self._decoder = codecs.getincrementaldecoder("utf-8")("replace")
 
     def data_received(self, data: bytes) -> None:
         # panoramisk decodes each TCP segment by itself and drops a letter that two segments share.
         super().data_received(self._decoder.decode(data).encode())
+
+    def connection_lost(self, exc: object) -> None:
+        self.gone.set()
+        super().connection_lost(exc)
 
     def close(self) -> None:
         self._tell_waiters()
