@@ -40,6 +40,7 @@ from pbx_plugin.sandbox.site_info import Info
 FOLDER = Path(".sandbox/demo")
 WIDTH = 100
 AGENTS_WITHIN_S = 20.0
+PROGRAM = Path(sys.executable).with_name("pbx-plugin")
 CALLS = (
     ("Clara consents; the agent switches recording off and on", CLARA, calls.consent_given),
     ("Rosa refuses, and nothing of her is kept", ROSA, calls.consent_refused),
@@ -146,7 +147,7 @@ class Demo:
                 raise SandboxError(f"the agents did not get ready:\n{log.read_text()}")
             time.sleep(0.1)
         self._console.print()
-        self._console.print(_how_to_call(info, self._relative(self._folder)))
+        self._console.print(_how_to_call(info, self._relative(self._folder), self._relative(PROGRAM)))
 
     # Speaking
 
@@ -213,7 +214,7 @@ def _welcome() -> Panel:
     return Panel(text, border_style="blue", padding=(0, 2))
 
 
-def _how_to_call(info: Info, folder: Path) -> Panel:
+def _how_to_call(info: Info, folder: Path, program: Path) -> Panel:
     """Say how a person with a soft phone on this machine takes part."""
     sip, caller = info["sip"], info["outside_callers"][0]
     user = next(phone for phone in info["phones"] if phone["extension"] not in AGENTS and phone["mode"] == "on demand")
@@ -226,8 +227,8 @@ def _how_to_call(info: Info, folder: Path) -> Panel:
         ("Be a user", f"user {user['username']}, password {user['password']}; *4 switches recording"),
         ("and dial", f"{answering}, or {consent['number']}"),
         ("See calls", f"export PBX_PLUGIN_CONFIG={info['cli']['config']}"),
-        ("", "pbx-plugin calls list; pbx-plugin explain CALL; pbx-plugin recordings list"),
-        ("End it", f"pbx-plugin sandbox down --dir {folder}"),
+        *(("", f"{program} {words}") for words in ("calls list", "explain CALL", "recordings list")),
+        ("End it", f"{program} sandbox down --dir {folder}"),
     ]
     table = Table.grid(padding=(0, 2))
     table.add_column(style="dim", justify="right")
