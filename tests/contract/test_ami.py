@@ -4,9 +4,10 @@ import asyncio
 import time
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 from contextlib import asynccontextmanager
+from pathlib import Path
 
 import pytest
-from dialplan_asterisk import Site, site
+from dialplan_asterisk import Site, site, wait_until
 from pydantic import SecretStr
 
 from pbx_plugin.asterisk.ami import AmiClient, AmiError, AmiUnreachableError
@@ -85,6 +86,9 @@ async def test_a_frozen_asterisk_is_noticed_and_ends_the_session(running: Site) 
     async with AmiClient(running.ami, timeout=1.5) as ami:
         running.asterisk.freeze()
         try:
+            # The signal reaches the threads one by one; until the last one stands, a ping may still be answered.
+            tasks = Path(f"/proc/{running.asterisk.pid}/task")
+            assert wait_until(lambda: {stat.read_text().rsplit(")", 1)[1][1] for stat in tasks.glob("*/stat")} == {"T"})
             with pytest.raises(AmiUnreachableError, match=r"within 1\.5 s"):
                 await ami.ping()
         finally:
