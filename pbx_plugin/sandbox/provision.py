@@ -19,7 +19,7 @@ from typing import Literal
 from rich.console import Console
 
 from pbx_plugin.sandbox.provision_debian import unpack_asterisk
-from pbx_plugin.sandbox.provision_error import ProvisionError as ProvisionError
+from pbx_plugin.sandbox.provision_error import ProvisionError
 
 OLDEST = 20
 """The oldest major version the recorder is made for: ARI's snoop, `eventFilter` and `*`-features as we use them."""

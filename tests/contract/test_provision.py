@@ -5,7 +5,8 @@ from pathlib import Path
 
 import pytest
 
-from pbx_plugin.sandbox.provision import ProvisionError, ensure_asterisk, find_asterisk, tree_dir
+from pbx_plugin.sandbox.provision import ensure_asterisk, find_asterisk, tree_dir
+from pbx_plugin.sandbox.provision_error import ProvisionError
 
 APT = r"""#!/bin/sh
 # Plays apt-get: MIRROR answers `indextargets`, TRUSTED is the keyring that fits the archive's signature.
