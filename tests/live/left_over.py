@@ -1,5 +1,6 @@
 """What is left of something that should be gone: processes that work in a folder, and ports that are still taken."""
 
+import re
 import time
 import tomllib
 from pathlib import Path
@@ -29,16 +30,16 @@ def processes_in(folder: Path) -> list[str]:
 def taken_ports(config: Path) -> list[str]:
     """The ports of a site's configuration that are not free."""
     settings = tomllib.loads(config.read_text())
-    http = settings["ari"]["port"]
-    ports = [("tcp", settings[name]["port"]) for name in ("ari", "ami", "agi")]
-    ports += [("udp", http - 2), ("udp", http - 1)]  # SIP and trunk are given out before it
-    hosts = ("127.0.0.1", TRUNK_HOST)
-    return [
-        f"{kind} {port}"
-        for kind, port in ports
-        for host in hosts
-        if not is_free(host, port, "tcp" if kind == "tcp" else "udp")
-    ]
+    pjsip = (config.parent / "pbx" / "etc" / "pjsip.conf").read_text()
+    taken = [f"tcp {settings[name]['port']}" for name in ("ari", "ami", "agi") if not _free(settings[name]["port"])]
+    for host, port in re.findall(rf"(127\.0\.0\.1|{re.escape(TRUNK_HOST)}):(\d+)", pjsip):
+        if not is_free(host, int(port), "udp"):
+            taken.append(f"udp {host}:{port}")
+    return taken
+
+
+def _free(port: int) -> bool:
+    return is_free("127.0.0.1", port, "tcp")
 
 
 def assert_nothing_left(folder: Path, config: Path) -> None:
