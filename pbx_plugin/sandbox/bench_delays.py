@@ -1,0 +1,140 @@
+"""How long people wait: from the answer to the first recorded sound, from hanging up to the stored recording."""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from datetime import datetime
+
+from pbx_plugin.clock import now
+from pbx_plugin.db.views import CallDetail
+from pbx_plugin.domain.policy import Announce
+from pbx_plugin.sandbox.bench_figures import Aim, Result, Spread, delays, number
+from pbx_plugin.sandbox.bench_site import BenchError, BenchSite, wait_until
+
+STORED_WITHIN_MS = 2000.0
+LOOK_EVERY_S = 0.02
+
+Say = Callable[[str], None]
+
+
+@dataclass(slots=True)
+class _Seen:
+    """When each segment was first seen stored, with its file there."""
+
+    bench: BenchSite
+    since: datetime
+    at: dict[str, datetime] = field(default_factory=dict)
+    stop: threading.Event = field(default_factory=threading.Event)
+    wrong: list[Exception] = field(default_factory=list)
+
+    def watch(self) -> None:
+        """Look until told to stop."""
+        try:
+            while not self.stop.wait(LOOK_EVERY_S):
+                for moment in self.bench.moments(self.since):
+                    fresh = moment.state == "stored" and moment.media_id not in self.at
+                    if fresh and (self.bench.site.archive / moment.path).is_file():
+                        self.at[moment.media_id] = now()
+        except Exception as error:
+            self.wrong.append(error)
+
+
+@dataclass(slots=True)
+class _Found:
+    """Milliseconds, one value a call."""
+
+    answer_to_sound: list[float] = field(default_factory=list)
+    told_to_sound: list[float] = field(default_factory=list)
+    hangup_to_stored: list[float] = field(default_factory=list)
+
+
+def measure(bench: BenchSite, calls: int, a_second: float, say: Say) -> Result:
+    """Make `calls` calls with an announcement, and as many without."""
+    began = time.monotonic()
+    with bench.recording():
+        say(f"{calls} calls, announced")
+        told = _played(bench, calls, a_second, lasting_s=6.0)
+        bench.announce(Announce.NONE)
+        say(f"{calls} calls, not announced")
+        plain = _played(bench, calls, a_second, lasting_s=3.0)
+        bench.announce(Announce.OR_DO_NOT_RECORD)
+    stored = Spread.of(told.hangup_to_stored + plain.hangup_to_stored)
+    sound = Spread.of(plain.answer_to_sound)
+    rows = [
+        ("answer to first recorded sound, nobody to be told", sound.values),
+        ("announcement's end to first recorded sound", told.told_to_sound),
+        ("answer to first recorded sound, announced", told.answer_to_sound),
+        ("hang-up to stored", stored.values),
+    ]
+    return Result(
+        name="delays",
+        title="Waiting: first recorded sound, stored recording",
+        method=(
+            f"Calls of users to outside numbers, {a_second:g} new ones a second, each with its own hang-up. The answer "
+            "is Asterisk's ChannelEnteredBridge of the second party, the first recorded sound its RecordingStarted of "
+            "the later side: time stamps of one clock, from which on a snoop's file is written by that clock. "
+            "The announcement's end is when the recorder heard of it. Hang-up is Asterisk's word that the first leg "
+            "left "
+            f"the bridge; stored is when another process, which looks every {LOOK_EVERY_S * 1000:.0f} ms, finds the "
+            "row "
+            "saying so and the file in the archive."
+        ),
+        runs=f"{calls} calls announced, {calls} not.",
+        tables=(delays(rows),),
+        aims=(
+            Aim(
+                f"a recording can be played within {STORED_WITHIN_MS / 1000:g} s of the hang-up",
+                f"{number(stored.high)} ms at most",
+                stored.high <= STORED_WITHIN_MS,
+            ),
+        ),
+        figures={f"{name}: {part} ms": value for name, values in rows for part, value in _parts(Spread.of(values))},
+        seconds=time.monotonic() - began,
+    )
+
+
+def _parts(spread: Spread) -> list[tuple[str, float]]:
+    return [("p50", spread.median), ("p99", spread.percentile(99))]
+
+
+def _played(bench: BenchSite, calls: int, a_second: float, lasting_s: float) -> _Found:
+    since = now()
+    seen = _Seen(bench, since)
+    watching = threading.Thread(target=seen.watch, name="watching")
+    watching.start()
+    try:
+        with bench.call_out(calls, lasting_s=lasting_s, a_second=a_second) as sipp:
+            sipp.wait(calls / a_second + lasting_s + 20)
+        wait_until(lambda: len(seen.at) >= calls or bool(seen.wrong), f"{calls} recordings to be stored")
+    finally:
+        seen.stop.set()
+        watching.join()
+    if seen.wrong:
+        raise BenchError(f"the database could not be watched: {seen.wrong[0]}")
+    found = _Found()
+    for recording in bench.queries.list_recordings(since=since, limit=0):
+        call = bench.queries.call_detail(recording.call_id)
+        if recording.in_at is None or recording.out_at is None:
+            raise BenchError(f"the recording {recording.recording_id} does not say when it began")
+        sound = max(recording.in_at, recording.out_at)
+        found.answer_to_sound.append(_ms(_last(call, "joined"), sound))
+        told = [step.at for step in call.timeline if step.what == "announcement"]
+        if len(told) > 1:
+            found.told_to_sound.append(_ms(told[-1], sound))
+        found.hangup_to_stored.append(_ms(_first(call, "left"), seen.at[recording.media_id]))
+    return found
+
+
+def _first(call: CallDetail, what: str) -> datetime:
+    return min(step.at for step in call.timeline if step.what == what)
+
+
+def _last(call: CallDetail, what: str) -> datetime:
+    return max(step.at for step in call.timeline if step.what == what)
+
+
+def _ms(earlier: datetime, later: datetime) -> float:
+    return (later - earlier).total_seconds() * 1000
