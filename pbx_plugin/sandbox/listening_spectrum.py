@@ -67,9 +67,7 @@ def find(
     return Lines(hop / rate, size / rate, heard, level)
 
 
-def _look(
-    frames: Reals, rate: int, wanted: tuple[Voice, ...], limits: Limits
-) -> tuple[NDArray[np.bool_], Reals]:
+def _look(frames: Reals, rate: int, wanted: tuple[Voice, ...], limits: Limits) -> tuple[NDArray[np.bool_], Reals]:
     size = frames.shape[1]
     unit = rate / size
     weight = _window(size)

@@ -1,11 +1,11 @@
 """SIP phones for live tests and the demo: each a process of its own, driven synchronously.
 
-    with Phone.start("anna", user="1001", password=secret, server="127.0.0.1:5060", register=True) as anna:
-        leg = anna.dial("1002")
-        leg.wait("CONFIRMED")
-        leg.dtmf("1")
-        leg.hangup()
-        leg.wait_ended()
+with Phone.start("anna", user="1001", password=secret, server="127.0.0.1:5060", register=True) as anna:
+    leg = anna.dial("1002")
+    leg.wait("CONFIRMED")
+    leg.dtmf("1")
+    leg.hangup()
+    leg.wait_ended()
 """
 
 from __future__ import annotations

@@ -38,6 +38,7 @@ class Host(Protocol):
     def recording_path(self, leg: int) -> str | None: ...
     def forget(self, leg: int) -> None: ...
 
+
 _UNKNOWN = 0xFFFFFFFF  # PJSIP's word for a length it was not told
 
 

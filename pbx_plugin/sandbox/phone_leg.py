@@ -101,9 +101,7 @@ class Leg:
 
     def wait_media(self, status: str = "active", timeout: float = RINGS_S) -> Event:
         """Waits until the media has been `active`, `remote_hold` or `local_hold` once."""
-        return self._wait(
-            f"media {status}", timeout, lambda event: event.name == "media" and event["status"] == status
-        )
+        return self._wait(f"media {status}", timeout, lambda event: event.name == "media" and event["status"] == status)
 
     def wait_digits(self, digits: str, timeout: float = RINGS_S, method: DtmfMethod | None = None) -> list[Event]:
         """Waits for these digits, one after the other, after those an earlier wait has taken."""
@@ -134,9 +132,7 @@ class Leg:
         if not self.ended:
             self._line.command("hangup", leg=self.number, code=code)
 
-    def dtmf(
-        self, digits: str, method: DtmfMethod = "rfc4733", *, duration_ms: int = 160, gap_ms: int = 120
-    ) -> None:
+    def dtmf(self, digits: str, method: DtmfMethod = "rfc4733", *, duration_ms: int = 160, gap_ms: int = 120) -> None:
         """Presses keys; returns when the last one is released. Raises LegEndedError when the call ends before it."""
         start = len(self._line.journal.events())
         self._line.command(
