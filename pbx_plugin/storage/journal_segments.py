@@ -27,8 +27,8 @@ _FILE_MODE = 0o640
 class Segment:
     """One file. ``readable`` is how many bytes are known to be on disk; nothing behind them may be applied.
 
-    ``header`` is where the first entry begins; ``torn`` is how many bytes of an unfinished last line were cut off
-    when it was found.
+    ``header`` is where the first entry begins; ``torn`` is how many bytes of an unfinished last line are left out
+    at its end.
     """
 
     path: Path
@@ -91,7 +91,7 @@ def create_segment(folder: Path, name: str, first: int, run: str) -> tuple[Segme
 
 
 def find_segments(folder: Path, name: str) -> list[Segment]:
-    """Return the journal's segments, oldest first, each cut to its last whole line. Raises OSError.
+    """Return the journal's segments, oldest first, each readable up to its last whole line. Raises OSError.
 
     A file without a proper first line is none of ours to apply; it raises JournalError rather than being skipped.
     """
@@ -105,8 +105,6 @@ def find_segments(folder: Path, name: str) -> list[Segment]:
         if header is None:
             raise JournalError(f"{path} is not a journal segment: move it away, and look at what is in it")
         whole = data.rfind(b"\n") + 1
-        if whole != len(data):
-            os.truncate(path, whole)
         found.append(
             Segment(path, int(parts["first"]), header[1].decode(), whole, header.end(), torn=len(data) - whole)
         )

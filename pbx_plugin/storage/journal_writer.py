@@ -90,7 +90,7 @@ class JournalWriter:
         segments = find_segments(self._folder, self._name)
         for segment in segments:
             if segment.torn:
-                log.warning("unfinished journal line cut", file=str(segment.path), bytes=segment.torn)
+                log.warning("unfinished journal line left out", file=str(segment.path), bytes=segment.torn)
         return segments
 
     def _write(self, texts: list[str]) -> int:

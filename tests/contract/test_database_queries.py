@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Sequence
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from typing import Any
 
 import pytest
@@ -137,6 +137,13 @@ def test_evidence_named_by_a_mark_is_shown_whatever_linkedid_it_was_taken_under(
     tell(engine, whole_call()[:2] + whole_call()[3:4])
     tell(engine, [consent_taken(linkedid="another")], "agi-1:1")
     assert [found.evidence_id for found in queries.call_detail("call-1").consents] == ["evidence-1"]
+
+
+def test_another_company_with_the_same_linkedid_shows_none_of_its_evidence(
+    engine: Engine, queries: DatabaseQueries
+) -> None:
+    tell(engine, [began(), replace(consent_taken("theirs"), tenant_id="other"), consent_taken("ours")])
+    assert [found.evidence_id for found in queries.call_detail("call-1").consents] == ["ours"]
 
 
 def test_a_call_is_found_by_id_linkedid_or_the_beginning_of_its_id(engine: Engine, queries: DatabaseQueries) -> None:

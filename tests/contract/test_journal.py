@@ -26,7 +26,7 @@ from sqlalchemy import select
 
 from pbx_plugin.db.apply import DatabaseApply
 from pbx_plugin.db.engine import make_engine, reading
-from pbx_plugin.db.models import ConsentRow, PartyEventRow
+from pbx_plugin.db.models import ConsentRow, JournalMarkRow, PartyEventRow
 from pbx_plugin.domain.entries import Entry, LegMoved
 from pbx_plugin.services.ports import JournalError, StoreUnavailableError
 from pbx_plugin.storage.journal import FileJournal, drain_orphans
@@ -58,10 +58,15 @@ class Ledger:
         return [entry.detail for _, _, entry in self.told if isinstance(entry, LegMoved)]
 
     def wait_for_attempts(self, more: int) -> None:
-        until, give_up = self.attempts + more, time.monotonic() + PATIENCE
-        while self.attempts < until:
-            assert time.monotonic() < give_up, "nobody tries any more"
-            time.sleep(0.01)
+        until = self.attempts + more
+        wait_until(lambda: self.attempts >= until)
+
+
+def wait_until(fact: Callable[[], bool]) -> None:
+    give_up = time.monotonic() + PATIENCE
+    while not fact():
+        assert time.monotonic() < give_up, "it does not come true"
+        time.sleep(0.005)
 
 
 def steps(*numbers: int) -> list[str]:
@@ -211,7 +216,7 @@ def test_an_entry_that_is_not_json_is_refused_whole(folder: Path, ledger: Ledger
 
 
 @pytest.mark.parametrize("cut", [1, 2, 9, 40, 100])
-def test_a_torn_last_line_is_cut_and_the_rest_kept(folder: Path, ledger: Ledger, cut: int) -> None:
+def test_a_torn_last_line_is_left_out_and_the_rest_kept(folder: Path, ledger: Ledger, cut: int) -> None:
     with closing(FileJournal(folder, "recorder", None)) as journal:
         journal.append(moved(1), moved(2), moved(3))
     (path,) = segments(folder)
@@ -309,19 +314,28 @@ def test_threads_keep_their_own_order(folder: Path, ledger: Ledger) -> None:
 def test_threads_that_wait_for_the_disk_share_the_next_sync(
     folder: Path, ledger: Ledger, mocker: MockerFixture
 ) -> None:
-    all_wrote = threading.Event()
-    sync = mocker.patch("os.fdatasync", side_effect=lambda _: all_wrote.wait(PATIENCE))
+    all_wrote, second_began, second_may_end = threading.Event(), threading.Event(), threading.Event()
 
-    def let_go() -> None:
-        give_up = time.monotonic() + PATIENCE
-        while b"".join(path.read_bytes() for path in segments(folder)).count(b"step") < 8:
-            assert time.monotonic() < give_up
-            time.sleep(0.005)
+    def slow_disk(_descriptor: int) -> None:
+        if all_wrote.is_set():
+            second_began.set()
+            assert second_may_end.wait(PATIENCE)
+        else:
+            assert all_wrote.wait(PATIENCE)
+
+    def watch() -> None:
+        wait_until(lambda: b"".join(path.read_bytes() for path in segments(folder)).count(b"step") == 8)
         assert ledger.told == [], "nothing is applied before it is on disk"
         all_wrote.set()
+        assert second_began.wait(PATIENCE)
+        wait_until(lambda: len(ledger.told) > 0)
+        assert len(ledger.told) < 8, "nor what only the second sync brings there"
+        second_may_end.set()
 
+    sync = mocker.patch("os.fdatasync", side_effect=slow_disk)
     with opened(folder, ledger) as journal:
-        run_together(let_go, *(partial(journal.append, moved(number)) for number in range(8)))
+        run_together(watch, *(partial(journal.append, moved(number)) for number in range(8)))
+        assert second_may_end.is_set()
         assert journal.wait_applied(8, PATIENCE)
     assert sync.call_count == 2
 
@@ -366,6 +380,34 @@ def test_a_full_disk_is_told_and_what_comes_after_it_is_kept(
         assert journal.wait_applied(2, PATIENCE)
     assert ledger.details == steps(1, 3)
     assert rejected(folder) == []
+
+
+def test_a_disk_that_breaks_in_the_first_line_of_a_segment_does_not_spoil_the_next(
+    folder: Path, ledger: Ledger, mocker: MockerFixture
+) -> None:
+    real = os.write
+
+    def fail_in_entries(descriptor: int, data: Any) -> int:
+        if b"step" in bytes(data):
+            raise OSError(errno.EIO, "Input/output error")
+        return real(descriptor, data)
+
+    ledger.away.set()
+    with opened(folder, ledger) as journal:
+        broken = [
+            mocker.patch("os.write", side_effect=fail_in_entries),
+            mocker.patch("os.ftruncate", side_effect=OSError(errno.EIO, "Input/output error")),
+        ]
+        with pytest.raises(JournalError, match="Input/output"):
+            journal.append(moved(1))
+        for patch in broken:
+            mocker.stop(patch)
+        position = journal.append(moved(2))
+        ledger.away.clear()
+        assert journal.wait_applied(position, PATIENCE)
+        assert journal.wait_applied(journal.append(moved(3)), PATIENCE)
+        assert len(segments(folder)) == 1, "what is being written is still there"
+    assert ledger.details == steps(2, 3)
 
 
 @pytest.mark.parametrize("truncate_fails", [False, True])
@@ -439,6 +481,7 @@ def test_journals_of_dead_writers_are_applied_and_removed(folder: Path, sqlite_f
     assert drain_orphans(folder, apply, apply.forget) == 1
     assert list(folder.iterdir()) == []
     with reading(engine) as session:
+        assert session.scalars(select(JournalMarkRow.journal)).all() == [], "forgotten, for they never come again"
         found = session.scalars(select(ConsentRow.id).order_by(ConsentRow.id)).all()
         assert found == ["evidence-0", "evidence-1", "evidence-2", "evidence-alive"]
     engine.dispose()
