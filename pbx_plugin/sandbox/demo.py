@@ -9,6 +9,7 @@ so; 1: it is not, or a call could not be made; 130 and 143: interrupted. Nothing
 
 from __future__ import annotations
 
+import io
 import os
 import shutil
 import signal
@@ -36,6 +37,7 @@ from pbx_plugin.sandbox.phone import Phone, PhoneError
 from pbx_plugin.sandbox.site import Site
 from pbx_plugin.sandbox.site_control import LOCK, TROUBLES, SandboxError, alone, end_all, info_of, write_state
 from pbx_plugin.sandbox.site_info import Info
+from pbx_plugin.services.ports import StoreUnavailableError
 
 FOLDER = Path(".sandbox/demo")
 WIDTH = 100
@@ -187,6 +189,8 @@ class Demo:
 def main() -> int:
     """Run the demonstration; what went wrong is one clear text on stderr."""
     _heed(_stop)
+    if isinstance(sys.stdout, io.TextIOWrapper):
+        sys.stdout.reconfigure(errors="replace")  # a terminal that lacks a sign of the pictures shows another
     terminal = sys.stdout.isatty()
     console = Console(width=None if terminal else WIDTH, highlight=False, emoji=False, markup=False)
     errors = Console(stderr=True, highlight=False, emoji=False, markup=False, soft_wrap=True)
@@ -198,7 +202,7 @@ def main() -> int:
     except StopAskedError as stop:
         errors.print("\nStopped: everything that was started has ended.", style="yellow")
         return 128 + stop.number
-    except (*TROUBLES, SandboxError, PhoneError, FactMissingError) as error:
+    except (*TROUBLES, SandboxError, PhoneError, FactMissingError, StoreUnavailableError) as error:
         errors.print(f"\nThe demonstration failed: {error}", style="bold red")
         errors.print(f"What was said meanwhile: {folder}/recorder.log, {folder}/agi.log, {folder}/pbx/log/full")
         return 1

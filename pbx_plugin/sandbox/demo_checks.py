@@ -9,7 +9,7 @@ from pathlib import Path
 
 from pbx_plugin.db.views import CallDetail, RecordingView
 from pbx_plugin.sandbox.demo_cast import CLARA, DAVID, ODA, RIKKE, ROSA, SARA, Person
-from pbx_plugin.sandbox.listening import heard_anywhere, read_audio
+from pbx_plugin.sandbox.listening import UnreadableAudioError, heard_anywhere, read_audio
 from pbx_plugin.settings import Settings
 
 LEFT, RIGHT = 0, 1
@@ -46,7 +46,7 @@ def check(evidence: Evidence) -> list[Claim]:
     for call, sentence, test in _claims(evidence):
         try:
             problem = test()
-        except (LookupError, OSError, ValueError) as error:
+        except (LookupError, OSError, ValueError, UnreadableAudioError) as error:
             problem = f"could not be checked: {type(error).__name__}: {error}"
         claims.append(Claim(call, sentence, problem))
     return claims

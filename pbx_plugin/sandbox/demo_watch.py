@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import threading
 import time
 from collections.abc import Callable, Iterator
@@ -69,10 +70,11 @@ class Watch:
         """Wait until ``fact`` returns something true, and return it. Raises FactMissingError naming ``what``."""
         until = time.monotonic() + seconds
         while True:
-            found = fact()
-            if found:
-                self._catch_up()
-                return found
+            with contextlib.suppress(StoreUnavailableError):  # the next look may find the database free
+                found = fact()
+                if found:
+                    self._catch_up()
+                    return found
             if time.monotonic() > until:
                 raise FactMissingError(f"waited {seconds:g} s, but {what}")
             time.sleep(LOOKS_EVERY_S)

@@ -14,7 +14,7 @@ from left_over import assert_nothing_left, processes_in
 
 from pbx_plugin.sandbox.demo_cast import CLARA, DAVID, ODA, RIKKE, ROSA, SARA
 from pbx_plugin.sandbox.listening import heard_anywhere, read_audio
-from pbx_plugin.sandbox.site_control import processes_of
+from pbx_plugin.sandbox.site_control import end_all, processes_of
 
 COMMAND = [sys.executable, "-m", "pbx_plugin.sandbox.demo"]
 TAKES_AT_MOST_S = 150.0
@@ -57,6 +57,7 @@ def demo(tmp_path: Path) -> Iterator[Running]:
     if running.process.poll() is None:
         running.process.kill()
         running.process.wait()
+    end_all(running.site)
 
 
 def test_a_person_sees_three_calls_what_was_decided_and_hears_who_was_recorded(demo: Running) -> None:
@@ -86,7 +87,7 @@ def test_a_person_sees_three_calls_what_was_decided_and_hears_who_was_recorded(d
         assert read_audio(sound).channels == 2
         assert {trace.channel for trace in heard_anywhere(sound, user.mark)} == {0}
         assert {trace.channel for trace in heard_anywhere(sound, caller.mark)} == {1}
-    kept = (demo.site / "pbx", demo.site / "archive", demo.site / "state")
+    kept = (demo.site / "pbx" / "spool", demo.site / "archive", demo.site / "state")
     assert heard_anywhere(kept, ROSA.mark) == []
     assert heard_anywhere(kept, SARA.mark) == []
     assert_nothing_left(demo.folder, demo.site / "config.toml")
