@@ -55,7 +55,7 @@ class Bench:
         self.measures: dict[str, Callable[[Say], Result]] = {
             "cpu": lambda say: bench_cpu.measure(self._started(say), QUICK if quick else FULL, say),
             "delays": lambda say: bench_delays.measure(self._started(say), self._of(60, 12), 2.0, say),
-            "digits": lambda say: bench_keys.digits(self._started(say), self._of(4, 1), say),
+            "digits": lambda say: bench_keys.digits(self._started(say), self._of(5, 1), say),
             "toggle": lambda say: bench_keys.toggle(self._started(say), self._of(12, 5), say),
             "finalise": lambda say: bench_alone.finalising(folder, self._of(5, 2), say),
             "decide": lambda say: bench_alone.deciding(self._of(10, 2), say),

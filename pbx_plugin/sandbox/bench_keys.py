@@ -23,7 +23,10 @@ from pbx_plugin.sandbox.site_people import ddi_of
 
 CONSENT_NUMBER = "701"
 ON_DEMAND_USER = "211"
-AT_ONCE = 10
+PHONES, CALLS_A_PHONE = 2, 4
+"""Of outside callers. A phone's library carries four calls, not more."""
+
+AT_ONCE = PHONES * CALLS_A_PHONE
 PRESS_EVERY_S = 1.5
 AUDIBLE_MS = 100.0
 
@@ -121,7 +124,7 @@ def digits(bench: BenchSite, batches: int, say: Say) -> Result:
     with bench.recording(), _phones(bench) as (outside, _), _log(bench) as log:
         for batch in range(batches):
             say(f"callers say yes: batch {batch + 1} of {batches}")
-            legs = [outside.dial(ddi_of(CONSENT_NUMBER)) for _ in range(AT_ONCE)]
+            legs = [phone.dial(ddi_of(CONSENT_NUMBER)) for phone in outside for _ in range(CALLS_A_PHONE)]
             for leg in legs:
                 leg.wait("CONFIRMED")
             time.sleep(1.0)
@@ -167,7 +170,7 @@ def toggle(bench: BenchSite, times: int, say: Say) -> Result:
     began = time.monotonic()
     with bench.recording(), _phones(bench) as (outside, agent), _log(bench) as log:
         say(f"a user presses *4 {times} times")
-        leg = outside.dial(ddi_of(ON_DEMAND_USER))
+        leg = outside[0].dial(ddi_of(ON_DEMAND_USER))
         leg.wait("CONFIRMED")
         answered = agent.wait_incoming()
         time.sleep(2.0)
@@ -218,28 +221,36 @@ def toggle(bench: BenchSite, times: int, say: Say) -> Result:
 
 
 @contextlib.contextmanager
-def _phones(bench: BenchSite) -> Iterator[tuple[Phone, Phone]]:
-    """One outside caller, who can call many times at once, and one user, who answers."""
+def _phones(bench: BenchSite) -> Iterator[tuple[list[Phone], Phone]]:
+    """Outside callers, each with several calls at once, and one user, who answers."""
     folder = bench.folder / "phones"
     folder.mkdir(mode=0o750, exist_ok=True)
     server = f"127.0.0.1:{bench.site.ports.sip}"
-    names = ("outside", ON_DEMAND_USER)
-    sounds = {
-        name: write_voice(folder / f"voice-{name}.wav", voice(tone), 20)
-        for name, tone in zip(names, ("alfa", "mike"), strict=True)
-    }
-    outside = Phone.start(
-        "outside", address=TRUNK_HOST, server=server, caller=bench.fresh_number(), signal=sounds["outside"],
-        record_dir=folder,
-    )  # fmt: skip
-    with outside:
+
+    with contextlib.ExitStack() as running:
+        outside = []
+        sound = write_voice(folder / "voice-outside.wav", voice("alfa"), 20)
+        for number_ in range(PHONES):
+            phone = Phone.start(
+                f"outside-{number_}",
+                address=TRUNK_HOST,
+                server=server,
+                caller=bench.fresh_number(),
+                signal=sound,
+                record_dir=folder,
+            )
+            outside.append(running.enter_context(phone))
         agent = Phone.start(
-            ON_DEMAND_USER, server=server, register=True, password=bench.site.secrets.phones,
-            signal=sounds[ON_DEMAND_USER], record_dir=folder,
-        )  # fmt: skip
-        with agent:
-            agent.auto_answer(100)
-            yield outside, agent
+            ON_DEMAND_USER,
+            server=server,
+            register=True,
+            password=bench.site.secrets.phones,
+            signal=write_voice(folder / "voice-user.wav", voice("mike"), 20),
+            record_dir=folder,
+        )
+        running.enter_context(agent)
+        agent.auto_answer(100)
+        yield outside, agent
 
 
 @contextlib.contextmanager
