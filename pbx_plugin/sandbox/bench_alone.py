@@ -56,10 +56,10 @@ def finalising(folder: Path, runs: int, say: Say) -> Result:
         name="finalise",
         title="Finalising",
         method=(
-            "Two mono files of 8 kHz, 16 bits become one stored recording: aligned, joined, hashed (SHA-256), searched "
-            "for silence, peaks taken, synced, renamed. Times real time is by CPU time, that of one core. sox and "
-            "ffmpeg "
-            "do the joining alone, without hash, peaks or sync, and are told not to use more than one thread."
+            "Two mono files of 8 kHz, 16 bits become one stored recording: aligned, joined, hashed (SHA-256), "
+            "searched for silence, peaks taken, synced, renamed. Times real time is by CPU time, that of one core. "
+            "sox and ffmpeg do the joining alone, without hash, peaks or sync, and are told not to use more than "
+            "one thread."
         ),
         runs=f"{runs} runs each.",
         tables=(Table(("length", "x real time per core", "ms from start to end", "sox, x", "ffmpeg, x"), tuple(rows)),),
@@ -200,9 +200,9 @@ def journalling(folder: Path, entries: int, say: Say) -> Result:
         title="Journal",
         method=(
             "One entry an append (a step of a call's time line), durable when the append returns: one fdatasync, "
-            "shared "
-            "by those who wait at the same time. Nothing is applied to a database meanwhile. A recorder writes all "
-            "entries of one happening in one append; what a recorded call needs is in the section on CPU."
+            "shared by those who wait at the same time. Nothing is applied to a database meanwhile. A recorder "
+            "writes all entries of one happening in one append; how many a recorded call takes stands under "
+            "Waiting."
         ),
         runs=f"{entries} entries each.",
         tables=(Table(("appending", "entries per second", "p50 ms", "p99 ms"), tuple(rows)),),

@@ -22,6 +22,7 @@ ALIGNED_WITHIN_MS = 60.0
 _A_SECOND = 12.5
 _ANNOUNCED_S = 5.0
 _SETTLE_S = 1.5
+_IDLE_S = 10.0
 _FILES_HEARD = 10
 
 Say = Callable[[str], None]
@@ -77,7 +78,7 @@ def _idle(bench: BenchSite, say: Say) -> float:
     with bench.recording():
         pids = [bench.site.recorder.pid, bench.site.agi.pid]
         before, since = cpu_seconds(pids), time.monotonic()
-        time.sleep(5.0)
+        time.sleep(_IDLE_S)
         return (cpu_seconds(pids) - before) * 1000 / (time.monotonic() - since)
 
 
@@ -179,15 +180,13 @@ def _result(plan: Plan, found: dict[tuple[int, str], list[Round]], idle: float, 
         name="cpu",
         title="CPU per call",
         method=(
-            "Users call outside numbers through Asterisk (PJSIP, A-law on both legs, RTP both ways, Dial with the star "
-            "code's features on, hence simple_bridge in every row). *None*: no recording, recorder and consent service "
-            "not running. *MixMonitor*: started by the dialplan, one mono file, nothing else. *This product*: "
-            "decision, "
-            "announcement, two snoops, stereo, database. Per call-second is taken from /proc while all calls talk and "
-            f"are recorded, over {plan.window_s:g} s; *ours* is recorder, finaliser and consent service. Once a call "
-            "is "
-            "what remains of the whole round, from dialling to stored, after the talking is taken off: set-up, "
-            "decision, announcement, finalising, hang-up."
+            "Users call outside numbers through Asterisk (PJSIP, A-law on both legs, RTP both ways, Dial with the "
+            "star code's features on, hence simple_bridge in every row). *None*: no recording, recorder and "
+            "consent service not running. *MixMonitor*: started by the dialplan, one mono file, nothing else. "
+            "*This product*: decision, announcement, two snoops, stereo, database. Per call-second is taken from "
+            f"/proc while all calls talk and are recorded, over {plan.window_s:g} s; *ours* is recorder, finaliser "
+            "and consent service. Once a call is what remains of the whole round, from dialling to stored, after "
+            "the talking is taken off: set-up, decision, announcement, finalising, hang-up."
         ),
         runs=f"Rounds: {rounds}, the three kinds in turn, each first in some round.",
         tables=(

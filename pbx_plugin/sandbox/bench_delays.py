@@ -5,6 +5,7 @@ from __future__ import annotations
 import threading
 import time
 from collections.abc import Callable
+from contextlib import ExitStack
 from dataclasses import dataclass, field
 from datetime import datetime
 
@@ -12,7 +13,13 @@ from pbx_plugin.clock import now
 from pbx_plugin.db.views import CallDetail
 from pbx_plugin.domain.policy import Announce
 from pbx_plugin.sandbox.bench_figures import Aim, Result, Spread, delays, number
-from pbx_plugin.sandbox.bench_site import BenchError, BenchSite, wait_until
+from pbx_plugin.sandbox.bench_site import BenchError, BenchSite, Moment, wait_until
+from pbx_plugin.sandbox.listening import offset_ms
+from pbx_plugin.sandbox.phone import Phone
+from pbx_plugin.sandbox.signals import write_bursts
+
+SPEAKER, LISTENER = "201", "229"
+"""Colleagues: the first is recorded always, the second is not enrolled; neither needs to be told."""
 
 STORED_WITHIN_MS = 2000.0
 LOOK_EVERY_S = 0.02
@@ -61,28 +68,32 @@ def measure(bench: BenchSite, calls: int, a_second: float, say: Say) -> Result:
         say(f"{calls} calls, not announced")
         plain = _played(bench, calls, a_second, lasting_s=3.0)
         bench.announce(Announce.OR_DO_NOT_RECORD)
+        entries = _journal_entries(bench) / (2 * calls)
+        say("the same by ear")
+        by_ear = _by_ear(bench, max(3, calls // 7))
     stored = Spread.of(told.hangup_to_stored + plain.hangup_to_stored)
     sound = Spread.of(plain.answer_to_sound)
     rows = [
         ("answer to first recorded sound, nobody to be told", sound.values),
         ("announcement's end to first recorded sound", told.told_to_sound),
         ("answer to first recorded sound, announced", told.answer_to_sound),
+        ("heard by the other phone before the recording begins", by_ear),
         ("hang-up to stored", stored.values),
     ]
     return Result(
         name="delays",
         title="Waiting: first recorded sound, stored recording",
         method=(
-            f"Calls of users to outside numbers, {a_second:g} new ones a second, each with its own hang-up. The answer "
-            "is Asterisk's ChannelEnteredBridge of the second party, the first recorded sound its RecordingStarted of "
-            "the later side: time stamps of one clock, from which on a snoop's file is written by that clock. "
-            "The announcement's end is when the recorder heard of it. Hang-up is Asterisk's word that the first leg "
-            "left "
-            f"the bridge; stored is when another process, which looks every {LOOK_EVERY_S * 1000:.0f} ms, finds the "
-            "row "
-            "saying so and the file in the archive."
+            f"Calls of users to outside numbers, {a_second:g} new ones a second, each with its own hang-up. The "
+            "answer is Asterisk's ChannelEnteredBridge of the second party, the first recorded sound its "
+            "RecordingStarted of the later side: time stamps of one clock, by which a snoop's file is written from "
+            "then on. By ear: what a colleague's phone recorded of what it heard is laid over the recording by its "
+            "noise bursts; what stands before the recording's beginning is missing from it (answering and the "
+            "phone's jitter buffer included). The announcement's end is when the recorder heard of it. Hang-up is "
+            "Asterisk's word that the first leg left the bridge; stored is when an observer, who looks every "
+            f"{LOOK_EVERY_S * 1000:.0f} ms, finds the row saying so and the file in the archive."
         ),
-        runs=f"{calls} calls announced, {calls} not.",
+        runs=f"{calls} calls announced, {calls} not, {len(by_ear)} by ear.",
         tables=(delays(rows),),
         aims=(
             Aim(
@@ -91,7 +102,9 @@ def measure(bench: BenchSite, calls: int, a_second: float, say: Say) -> Result:
                 stored.high <= STORED_WITHIN_MS,
             ),
         ),
-        figures={f"{name}: {part} ms": value for name, values in rows for part, value in _parts(Spread.of(values))},
+        remarks=(f"One such call takes {number(entries)} journal entries, the recorder's memory of it included.",),
+        figures={"journal entries a call": entries}
+        | {f"{name}: {part} ms": value for name, values in rows for part, value in _parts(Spread.of(values))},
         seconds=time.monotonic() - began,
     )
 
@@ -126,6 +139,57 @@ def _played(bench: BenchSite, calls: int, a_second: float, lasting_s: float) -> 
             found.told_to_sound.append(_ms(told[-1], sound))
         found.hangup_to_stored.append(_ms(_first(call, "left"), seen.at[recording.media_id]))
     return found
+
+
+def _by_ear(bench: BenchSite, calls: int) -> list[float]:
+    """Return how many milliseconds of what the listener's phone heard are not on the recording, call by call."""
+    folder = bench.folder / "by-ear"
+    folder.mkdir(mode=0o750)
+    missing = []
+    with ExitStack() as running:
+        phones = [
+            running.enter_context(
+                Phone.start(
+                    extension,
+                    server=f"127.0.0.1:{bench.site.ports.sip}",
+                    register=True,
+                    password=bench.site.secrets.phones,
+                    signal=write_bursts(folder / f"bursts-{extension}.wav", int(extension), 20),
+                    record_dir=folder,
+                )
+            )
+            for extension in (SPEAKER, LISTENER)
+        ]
+        phones[1].auto_answer()
+        for _ in range(calls):
+            since = now()
+            leg = phones[0].dial(LISTENER)
+            heard = phones[1].wait_incoming().heard
+            leg.wait("CONFIRMED")
+            time.sleep(3.0)
+            leg.hangup()
+            leg.wait_ended()
+            moment = _one_stored(bench, since)
+            if heard is None:
+                raise BenchError("the phone did not keep what it heard")
+            recorded = (bench.site.archive / moment.path, 0)
+            missing.append(-offset_ms((heard, 0), recorded, at_s=[1.0])[0].ms)
+    return missing
+
+
+def _journal_entries(bench: BenchSite) -> int:
+    """Return how many entries the running recorder has written: they are numbered from one when it starts."""
+    newest = max(bench.site.settings.paths.journal.glob("recorder.*.journal"))
+    lines = newest.read_bytes().splitlines()[1:]
+    return int(lines[-1].split(b" ", 2)[1]) if lines else int(newest.suffixes[0][1:]) - 1
+
+
+def _one_stored(bench: BenchSite, since: datetime) -> Moment:
+    def stored() -> bool:
+        return [moment.state for moment in bench.moments(since)] == ["stored"]
+
+    wait_until(stored, "a recording to be stored")
+    return bench.moments(since)[0]
 
 
 def _first(call: CallDetail, what: str) -> datetime:

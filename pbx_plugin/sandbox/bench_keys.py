@@ -149,11 +149,9 @@ def digits(bench: BenchSite, batches: int, say: Say) -> Result:
         title="Consent: digit to the next dialplan step",
         method=(
             f"{AT_ONCE} callers at a time hear the question and press 1 (RFC 4733), one after the other. Times are "
-            "those "
-            "of Asterisk's log, in whole milliseconds: from the end of the digit to the prompt that thanks, by which "
-            "time the evidence is on disk; and to the first dialplan step after the script, which comes when that "
-            "prompt "
-            "has been heard to its end."
+            "those of Asterisk's log, in whole milliseconds: from the end of the digit to the prompt that thanks, "
+            "by which time the evidence is on disk; and to the first dialplan step after the script, which comes "
+            "when that prompt has been heard to its end."
         ),
         runs=f"{len(stepped)} calls.",
         tables=(delays(rows),),
@@ -201,10 +199,9 @@ def toggle(bench: BenchSite, times: int, say: Say) -> Result:
         title="Star code: dead air",
         method=(
             "A user in a call presses *4 (RFC 4733) while both sides send a steady tone. Silence is looked for, in "
-            "steps "
-            "of 5 ms, in what each phone itself recorded of what it heard. A phone sends no voice while it sends a "
-            "digit, so that each of the two keys makes a gap by itself; what the 4 costs more than the star is the "
-            "script's doing. Phones conceal short losses, hence the log's word beside."
+            "steps of 5 ms, in what each phone itself recorded of what it heard. A phone sends no voice while it "
+            "sends a digit, so that each of the two keys makes a gap by itself; what the 4 costs more than the "
+            "star is the script's doing. Phones conceal short losses, hence the log's word beside."
         ),
         runs=f"{times} presses in one call.",
         tables=(delays(rows),),

@@ -54,9 +54,8 @@ def as_markdown(results: Sequence[Result], machine: Machine, run: Run) -> str:
         "# Benchmarks",
         _wrapped(
             "Written by the command below; what it says was measured in that one run. Telephones, Asterisk and "
-            "recorder "
-            "share the machine, so absolute figures are worth little elsewhere; ratios travel better. A range in "
-            "parentheses is from the lowest to the highest run."
+            "recorder share the machine, so absolute figures are worth little elsewhere; ratios travel better. A "
+            "range in parentheses is from the lowest to the highest run."
         ),
         _table(facts),
         *(_section(result) for result in results),
