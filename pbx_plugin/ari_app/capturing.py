@@ -38,7 +38,7 @@ class CaptureError(Exception):
 
 
 class Capturing:
-    """The deeds on Asterisk. Each is safe to repeat; what a failure left behind is taken away before it is told."""
+    """The deeds on Asterisk. Each is safe to repeat; after a failed start :meth:`stop` is to be asked for as well."""
 
     def __init__(self, ari: AriClient, app: str, signals: Signals) -> None:
         self._ari = ari
@@ -46,7 +46,7 @@ class Capturing:
         self._signals = signals
 
     async def prepare(self, wanted: StartCapture) -> None:
-        """Put both snoops on the leg. Raises CaptureError; then no snoop is left."""
+        """Put both snoops on the leg. Raises CaptureError."""
         pair = snoops_of(wanted.media)
         try:
             await asyncio.gather(
@@ -61,7 +61,7 @@ class Capturing:
             raise CaptureError(f"the call could not be listened to: {error}") from error
 
     async def start(self, wanted: StartCapture) -> tuple[datetime, datetime]:
-        """Record both prepared snoops; return when each side began. Raises CaptureError; then no snoop is left."""
+        """Record both prepared snoops; return when each side began. Raises CaptureError."""
         pair = snoops_of(wanted.media)
         names = (wanted.spool_in, wanted.spool_out)
         try:
@@ -73,10 +73,18 @@ class Capturing:
         return began[0], began[1]
 
     async def stop(self, wanted: StopCapture) -> None:
-        """Close both files and take the snoops away. Does not raise: what cannot be reached has ended anyway."""
+        """Close both files and take the snoops away.
+
+        Raises CaptureError when Asterisk did not confirm it: then it may be recording still, and is to be asked again.
+        """
         names = (wanted.spool_in, wanted.spool_out)
         await asyncio.gather(*(self._close(name) for name in names))
-        await self.release(wanted.media)
+        try:
+            # Without its snoop no recording goes on, whatever became of the request to close it.
+            for snoop in snoops_of(wanted.media):
+                await self._ari.hangup(snoop)
+        except (AriError, AriUnreachableError) as error:
+            raise CaptureError(f"Asterisk did not stop recording: {error}") from error
         self._signals.forget(*names, *snoops_of(wanted.media))
 
     async def release(self, media: str) -> None:

@@ -1,7 +1,8 @@
 """Performs what the domain asks for: one ordered worker a call, so that a slow deed never delays another call.
 
 Journal entries are durable before any later command of the same call is performed; a capture is not started unless its
-intent is in the journal (and in the database, where that answers quickly).
+intent is in the journal (and in the database, where that answers quickly). Stops alone wait for nothing: who must not
+be recorded is not recorded while a disk or another capture is slow.
 """
 
 from __future__ import annotations
@@ -9,6 +10,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Callable, Coroutine
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
 from datetime import datetime
 from pathlib import Path
 from uuid import uuid4
@@ -27,6 +29,9 @@ from pbx_plugin.services.callmemory import remember
 from pbx_plugin.services.ports import Journal, JournalError, OpenMedia
 
 log = structlog.get_logger(__name__)
+
+FIRST_PAUSE, LAST_PAUSE = 0.2, 5.0
+"""Seconds before a deed that Asterisk or the disk refused, and that must be done, is tried again."""
 
 DATABASE_PATIENCE = 0.25
 """Seconds that a capture waits for its row to be in the database; the journal holds it in any case."""
@@ -50,14 +55,17 @@ class Performer:
         self._queues: dict[str, asyncio.Queue[tuple[CallState, list[c.Command]]]] = {}
         self._tasks: set[asyncio.Task[None]] = set()
         self._announcing: dict[str, asyncio.Task[None]] = {}
+        self._starting: dict[str, asyncio.Event] = {}
         self._stopping: set[str] = set()
         self._threads = ThreadPoolExecutor(32, thread_name_prefix="journal")
 
     def perform(self, call: CallState, commands: list[c.Command]) -> None:
         """Queue the commands of one call behind its earlier ones."""
         for command in commands:
-            if isinstance(command, c.StopCapture):
-                self._stopping.add(command.media)
+            if isinstance(command, c.StartCapture):
+                self._starting[command.media] = asyncio.Event()
+            elif isinstance(command, c.StopCapture):
+                self.stop(command)
         queue = self._queues.get(call.call_id)
         if queue is None:
             queue = self._queues[call.call_id] = asyncio.Queue()
@@ -68,8 +76,13 @@ class Performer:
         """Tell whether the end of this capture was asked for by us."""
         return media in self._stopping
 
+    def stop(self, wanted: c.StopCapture) -> None:
+        """End a capture, at once; CaptureEnded follows. ``perform`` sees to it for calls of this run."""
+        self._stopping.add(wanted.media)
+        self._spawn(self._stop(wanted))
+
     def finish_orphan(self, media: OpenMedia, at: datetime) -> None:
-        """Finalise a segment whose call nobody remembers, from what the books say of it."""
+        """End and finalise a segment whose call nobody remembers, from what the books say of it."""
         wanted = c.FinaliseMedia(
             media=media.media_id,
             tenant_id=media.tenant_id,
@@ -81,12 +94,14 @@ class Performer:
             out_at=media.out_at,
             closed_at=media.closed_at or at,
         )
-        self._spawn(self._finalise(wanted))
+        self._spawn(self._finish(wanted))
 
-    async def settled(self) -> None:
-        """Wait until all that was asked for is done (used when the recorder is told to stop)."""
-        while self._tasks:
-            await asyncio.gather(*tuple(self._tasks), return_exceptions=True)
+    async def settled(self, seconds: float | None = None) -> None:
+        """Wait until all that was asked for is done; no longer than ``seconds`` (when the recorder is told to stop)."""
+        with suppress(TimeoutError):
+            async with asyncio.timeout(seconds):
+                while self._tasks:
+                    await asyncio.wait(tuple(self._tasks))
 
     def close(self) -> None:
         """Give the threads back. Call after :meth:`settled`."""
@@ -95,49 +110,50 @@ class Performer:
     def _spawn(self, deed: Coroutine[None, None, None]) -> asyncio.Task[None]:
         task: asyncio.Task[None] = asyncio.create_task(deed)
         self._tasks.add(task)
-        task.add_done_callback(self._tasks.discard)
+        task.add_done_callback(self._over)
         return task
+
+    def _over(self, task: asyncio.Task[None]) -> None:
+        self._tasks.discard(task)
+        if not task.cancelled() and (error := task.exception()) is not None:
+            log.error("a deed went wrong", exc_info=error)
 
     async def _work(self, call_id: str, queue: asyncio.Queue[tuple[CallState, list[c.Command]]]) -> None:
         """Perform a call's commands in order, until nothing is queued; the next command starts a new worker."""
         while not queue.empty():
             call, commands = queue.get_nowait()
-            try:
-                await self._batch(call, commands)
-            except Exception:
-                log.exception("a deed went wrong", call=call_id)
+            position = await self._write(call, commands)
+            for command in commands:
+                self._deed(command, position)
         del self._queues[call_id]
 
-    async def _batch(self, call: CallState, commands: list[c.Command]) -> None:
+    async def _write(self, call: CallState, commands: list[c.Command]) -> int | None:
+        """Write what the commands say; None when that went wrong (then nothing may be recorded)."""
         entries: list[Entry] = []
-        for command in commands:
-            if isinstance(command, c.Write):
-                entries.extend(command.entries)
-            elif isinstance(command, c.Remember):
-                entries.append(CallRemembered(call.call_id, now(), remember(call)))
-        position = await self._write(entries)
-        for command in commands:
-            await self._deed(command, position)
-
-    async def _write(self, entries: list[Entry]) -> int | None:
-        """Write entries durably; None when the journal refused (then nothing may be recorded)."""
-        if not entries:
-            return 0
-        loop = asyncio.get_running_loop()
         try:
-            return await loop.run_in_executor(self._threads, lambda: self._journal.append(*entries))
+            for command in commands:
+                if isinstance(command, c.Write):
+                    entries.extend(command.entries)
+                elif isinstance(command, c.Remember):
+                    entries.append(CallRemembered(call.call_id, now(), remember(call)))
+            return await self._append(entries)
         except JournalError as error:
             log.error("the journal cannot be written: nothing will be recorded", error=str(error))
-            return None
+        except Exception:
+            log.exception("what is to be written cannot be said: nothing will be recorded", call=call.call_id)
+        return None
 
-    async def _deed(self, command: c.Command, position: int | None) -> None:
+    async def _append(self, entries: list[Entry]) -> int:
+        """Write entries durably. Raises JournalError."""
+        if not entries:
+            return 0
+        return await asyncio.get_running_loop().run_in_executor(self._threads, lambda: self._journal.append(*entries))
+
+    def _deed(self, command: c.Command, position: int | None) -> None:
+        """Begin one deed. None is waited for: the next entries of the call are written meanwhile."""
         match command:
             case c.StartCapture():
-                await self._start(command, position)
-            case c.StopCapture():
-                await self._capturing.stop(command)
-                self._stopping.discard(command.media)
-                self._happen(h.CaptureEnded(now(), command.media))
+                self._spawn(self._start(command, position))
             case c.PlayAnnouncement():
                 self._announcing[command.media] = self._spawn(self._announce(command))
             case c.StopAnnouncement():
@@ -150,26 +166,57 @@ class Performer:
                 self._spawn(self._finalise(command))
 
     async def _start(self, wanted: c.StartCapture, position: int | None) -> None:
+        try:
+            in_at, out_at = await self._begin(wanted, position)
+            self._happen(h.CaptureStarted(now(), wanted.media, in_at, out_at))
+        except CaptureError as error:
+            self._happen(h.CaptureFailed(now(), wanted.media, str(error)))
+        finally:
+            self._starting.pop(wanted.media).set()
+
+    async def _begin(self, wanted: c.StartCapture, position: int | None) -> tuple[datetime, datetime]:
+        """Record; return when each side began. Raises CaptureError; then nothing is recorded and nothing is left."""
         if position is None:
-            self._happen(h.CaptureFailed(now(), wanted.media, "the journal could not be written"))
-            return
-        if self.is_stopping(wanted.media):
-            self._happen(h.CaptureFailed(now(), wanted.media, "the conversation ended before recording began"))
-            return
-        loop = asyncio.get_running_loop()
-        row = loop.run_in_executor(self._threads, self._journal.wait_applied, position, DATABASE_PATIENCE)
+            raise CaptureError("the journal could not be written")
+        self._still_wanted(wanted)
+        row = asyncio.get_running_loop().run_in_executor(
+            self._threads, self._journal.wait_applied, position, DATABASE_PATIENCE
+        )
         try:
             await self._capturing.prepare(wanted)
             await row
-            in_at, out_at = await self._capturing.start(wanted)
-        except CaptureError as error:
+            self._still_wanted(wanted)
+            return await self._capturing.start(wanted)
+        except CaptureError:
+            await self._ended(c.StopCapture(wanted.media, wanted.spool_in, wanted.spool_out))
             await self._finalising.discard(wanted.spool_in, wanted.spool_out)
-            self._happen(h.CaptureFailed(now(), wanted.media, str(error)))
-            return
-        self._happen(h.CaptureStarted(now(), wanted.media, in_at, out_at))
+            raise
+
+    def _still_wanted(self, wanted: c.StartCapture) -> None:
+        if self.is_stopping(wanted.media):
+            raise CaptureError("it was no longer wanted when recording was about to begin")
+
+    async def _stop(self, wanted: c.StopCapture) -> None:
+        starting = self._starting.get(wanted.media)
+        if starting is not None:
+            await starting.wait()
+        await self._ended(wanted)
+        self._stopping.discard(wanted.media)
+        self._happen(h.CaptureEnded(now(), wanted.media))
+
+    async def _ended(self, wanted: c.StopCapture) -> None:
+        """Return when Asterisk records this no longer, however often it must be asked."""
+        pause = FIRST_PAUSE
+        while True:
+            try:
+                return await self._capturing.stop(wanted)
+            except CaptureError as error:
+                log.error("a recording cannot be ended", media=wanted.media, error=str(error), again_in=pause)
+            await asyncio.sleep(pause)
+            pause = min(pause * 2, LAST_PAUSE)
 
     async def _announce(self, wanted: c.PlayAnnouncement) -> None:
-        sound = self._find_sound(wanted.language, "announce")
+        sound = await asyncio.to_thread(self._find_sound, wanted.language, "announce")
         ok, reason = False, "the prompt 'announce' is missing: run 'pbx-plugin prompts build'"
         if sound is not None:
             try:
@@ -181,7 +228,7 @@ class Performer:
         self._happen(h.AnnouncementDone(now(), wanted.media, ok, reason))
 
     async def _tone(self, wanted: c.PlayTone) -> None:
-        sound = self._find_sound("", wanted.tone)
+        sound = await asyncio.to_thread(self._find_sound, "", wanted.tone)
         if sound is None:
             log.warning("a tone is missing", tone=wanted.tone)
             return
@@ -190,11 +237,20 @@ class Performer:
         except CaptureError as error:
             log.info("a tone was not heard", tone=wanted.tone, channel=wanted.channel, error=str(error))
 
+    async def _finish(self, wanted: c.FinaliseMedia) -> None:
+        await self._ended(c.StopCapture(wanted.media, wanted.spool_in, wanted.spool_out))
+        await self._finalise(wanted)
+
     async def _finalise(self, wanted: c.FinaliseMedia) -> None:
         entry = await self._finalising.finalise(wanted)
-        if entry is None:
-            return
-        if await self._write([entry]) is None:
-            return  # the spool keeps both sides; the next start finds them
+        pause = FIRST_PAUSE
+        while True:
+            try:
+                await self._append([entry])
+                break
+            except JournalError as error:
+                log.error("a recording is stored but not in the books", media=wanted.media, error=str(error))
+            await asyncio.sleep(pause)
+            pause = min(pause * 2, LAST_PAUSE)
         await self._finalising.discard(wanted.spool_in, wanted.spool_out)
         self._happen(h.MediaSettled(now(), wanted.media))

@@ -33,6 +33,9 @@ Json = dict[str, Any]
 AFTERMATH = 0.2
 """Seconds between an unexpected end of a recording and calling it one: a hang-up's own event follows within 40 ms."""
 
+LAST_WORDS = 3.0
+"""Seconds that a recorder told to stop takes for deeds under way: who must not be recorded is not recorded on."""
+
 
 class CaptureWatch:
     """Notices when Asterisk ended both files of a capture although nobody asked for it."""
@@ -104,6 +107,7 @@ class RecorderApp:
             await connection.run()
         finally:
             refreshing.cancel()
+            await self._performer.settled(LAST_WORDS)
             self._performer.close()
 
     def _happen(self, happening: h.Happening) -> None:
@@ -248,5 +252,4 @@ class RecorderApp:
             if row.media_id in known:
                 continue
             log.warning("finishing a segment of an earlier run", media=row.media_id, state=row.state)
-            await self._capturing.stop(StopCapture(row.media_id, row.spool_in, row.spool_out))
             self._performer.finish_orphan(row, now())

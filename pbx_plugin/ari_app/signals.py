@@ -3,12 +3,20 @@
 from __future__ import annotations
 
 import asyncio
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any
 
+from pbx_plugin.asterisk import variables
 from pbx_plugin.asterisk.ari_events import time_of
+from pbx_plugin.domain.naming import SPOOL_FOLDER
 
 Json = dict[str, Any]
+
+OURS = (variables.SNOOP_PREFIX, f"{SPOOL_FOLDER}/")
+"""How the names of our own snoops, playbacks and recordings begin."""
+
+KEPT = timedelta(minutes=1)
+"""How long a signal waits to be taken; whoever asked for the deed listens within seconds."""
 
 
 class NotHeardError(Exception):
@@ -19,32 +27,38 @@ class Signals:
     """One-shot signals by kind and name. A signal that came before anybody waited is kept until it is taken."""
 
     def __init__(self) -> None:
-        self._came: dict[tuple[str, str], datetime | str] = {}
+        self._came: dict[tuple[str, str], tuple[datetime, datetime | str]] = {}
         self._waiting: dict[tuple[str, str], asyncio.Future[datetime | str]] = {}
 
     def feed(self, event: Json) -> None:
-        """Take an event; those that concern nobody's wait are dropped when :meth:`forget` is called for their name."""
-        at = time_of(event)
+        """Take an event. Other applications' snoops, recordings and playbacks are none of ours."""
         match event["type"]:
-            case "StasisStart" | "StasisEnd":
-                self._came_in(event["type"], event["channel"]["id"], at)
+            case "StasisStart":
+                self._came_in(event, event["channel"]["id"])
             case "RecordingStarted" | "RecordingFinished":
-                self._came_in(event["type"], event["recording"]["name"], at)
+                self._came_in(event, event["recording"]["name"])
             case "RecordingFailed":
                 cause = str(event["recording"].get("cause", "Asterisk gave no cause"))
-                self._came_in("RecordingStarted", event["recording"]["name"], cause)
-                self._came_in("RecordingFinished", event["recording"]["name"], at)
+                self._came_in(event, event["recording"]["name"], kind="RecordingStarted", refusal=cause)
+                self._came_in(event, event["recording"]["name"], kind="RecordingFinished")
             case "PlaybackFinished":
                 playback = event["playback"]
-                good = playback.get("state") == "done"
-                self._came_in("PlaybackFinished", playback["id"], at if good else "Asterisk could not play it")
+                refusal = "" if playback.get("state") == "done" else "Asterisk could not play it"
+                self._came_in(event, playback["id"], refusal=refusal)
 
-    def _came_in(self, kind: str, name: str, what: datetime | str) -> None:
-        waiting = self._waiting.pop((kind, name), None)
+    def _came_in(self, event: Json, name: str, *, kind: str = "", refusal: str = "") -> None:
+        if not name.startswith(OURS):
+            return
+        key, at = (kind or event["type"], name), time_of(event)
+        waiting = self._waiting.pop(key, None)
         if waiting is not None and not waiting.done():
-            waiting.set_result(what)
-        else:
-            self._came[kind, name] = what
+            waiting.set_result(refusal or at)
+            return
+        self._came.pop(key, None)
+        self._came[key] = at, refusal or at
+        # Nobody waits for what came long ago: the recording ended by itself, or whoever waited gave up.
+        while (oldest := next(iter(self._came))) != key and at - self._came[oldest][0] > KEPT:
+            del self._came[oldest]
 
     def has(self, kind: str, name: str) -> bool:
         """Tell whether a signal has come and was not waited for."""
@@ -53,7 +67,8 @@ class Signals:
     async def wait(self, kind: str, name: str, seconds: float) -> datetime:
         """Return when it happened. Raises NotHeardError when Asterisk refused, or said nothing within ``seconds``."""
         key = (kind, name)
-        came = self._came.pop(key, None)
+        kept = self._came.pop(key, None)
+        came = kept[1] if kept else None
         if came is None:
             future: asyncio.Future[datetime | str] = asyncio.get_running_loop().create_future()
             self._waiting[key] = future

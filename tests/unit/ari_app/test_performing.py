@@ -1,0 +1,137 @@
+"""Deeds on Asterisk: a stop is never late, never lost, and never overtaken by the start that it is meant for."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable
+
+import pytest
+from pbx_double import AT, MEDIA, START, STOP, Works
+
+from pbx_plugin.ari_app import performer
+from pbx_plugin.asterisk.ari import AriUnreachableError
+from pbx_plugin.domain import commands as c
+from pbx_plugin.domain import entries as e
+
+INTENT = c.Write((e.LegMoved("call", "T1", AT, "joined"),))
+
+
+@pytest.fixture(autouse=True)
+def _impatient(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(performer, "FIRST_PAUSE", 0.01, raising=False)
+
+
+async def until(look: Callable[[], bool]) -> None:
+    for _ in range(5000):
+        if look():
+            return
+        await asyncio.sleep(0.001)
+    raise AssertionError("it did not come to pass")
+
+
+async def test_a_refusal_while_the_snoops_are_set_up_records_nothing_at_all() -> None:
+    works = Works()
+    works.asterisk.slow["variable"] = asyncio.Event()
+    works.do(INTENT, START)
+    await until(lambda: "variable" in works.asterisk.asked)
+    works.do(STOP)
+    works.asterisk.slow["variable"].set()
+    await works.done()
+    assert works.asterisk.recorded == []
+    assert works.asterisk.snoops == set()
+    assert "CaptureFailed" in works.kinds()
+    assert "CaptureStarted" not in works.kinds()
+
+
+async def test_a_stop_does_not_wait_for_another_capture_that_is_slow_to_start() -> None:
+    works = Works()
+    works.do(INTENT, START)
+    await until(lambda: "CaptureStarted" in works.kinds())
+    works.asterisk.slow["snoop"] = asyncio.Event()
+    other = "1b9c8f3e-6d1a-4c58-9a53-2f1f6f0f9a11"
+    works.do(INTENT, c.StartCapture(other, "T1", START.spool_in.replace(MEDIA, other), "out"))
+    works.do(STOP)
+    await until(lambda: "CaptureEnded" in works.kinds())
+    assert works.asterisk.live == set()
+    works.asterisk.slow["snoop"].set()
+    await works.done()
+
+
+async def test_a_stop_does_not_wait_for_a_slow_disk() -> None:
+    works = Works()
+    works.do(INTENT, START)
+    await until(lambda: "CaptureStarted" in works.kinds())
+    held = asyncio.Event()
+
+    async def slow(*_: object) -> int:
+        await held.wait()
+        return 1
+
+    works.performer._write = slow  # type: ignore[method-assign,assignment]
+    works.do(INTENT, STOP)
+    await until(lambda: "CaptureEnded" in works.kinds())
+    assert works.asterisk.live == set()
+    held.set()
+    await works.done()
+
+
+async def test_a_stop_that_asterisk_did_not_answer_is_asked_for_until_it_is_done() -> None:
+    works = Works()
+    works.do(INTENT, START)
+    await until(lambda: "CaptureStarted" in works.kinds())
+    works.asterisk.away.update(stop=2, hangup=4)
+    works.do(STOP)
+    await works.done()
+    assert works.asterisk.live == set()
+    assert works.asterisk.snoops == set()
+    assert works.kinds() == ["CaptureStarted", "CaptureEnded"]
+
+
+async def test_a_start_whose_answer_was_lost_leaves_neither_recording_nor_snoop() -> None:
+    works = Works()
+    works.asterisk.away.update(hangup=3)
+    answer = works.asterisk.record_channel
+
+    async def lost(channel: str, name: str) -> None:
+        await answer(channel, name)
+        raise AriUnreachableError("the answer was lost")
+
+    works.asterisk.record_channel = lost  # type: ignore[method-assign]
+    works.do(INTENT, START)
+    await works.done()
+    assert works.asterisk.live == set()
+    assert works.asterisk.snoops == set()
+    assert works.kinds() == ["CaptureFailed"]
+    assert works.finaliser.discarded == [START.spool_in, START.spool_out]
+
+
+async def test_nothing_is_recorded_that_the_disk_would_not_take_note_of() -> None:
+    works = Works()
+    works.disk.refusing = 1
+    works.do(INTENT, START)
+    await works.done()
+    assert works.asterisk.asked == []
+    assert works.kinds() == ["CaptureFailed"]
+
+
+async def test_what_became_of_a_segment_is_told_again_until_the_disk_takes_note_of_it() -> None:
+    works = Works()
+    works.disk.refusing = 2
+    works.do(c.FinaliseMedia(MEDIA, "t", START.spool_in, START.spool_out, "right", AT, AT, AT, AT))
+    await works.done()
+    assert [type(entry).__name__ for entry in works.disk.said] == ["RecordingFailed"]
+    assert works.kinds() == ["MediaSettled"]
+    assert works.finaliser.finalised == [MEDIA]
+
+
+async def test_a_performer_that_is_done_keeps_nothing() -> None:
+    works = Works()
+    works.do(INTENT, START)
+    await until(lambda: "CaptureStarted" in works.kinds())
+    works.do(STOP)
+    works.do(c.PlayTone("T1", "denied"))
+    works.do(c.PlayAnnouncement("other", "T1", "en"))
+    await works.done()
+    left = {name: value for name, value in vars(works.performer).items() if isinstance(value, dict | set)}
+    assert not any(left.values()), left
+    assert works.asterisk.signals._came == {}
