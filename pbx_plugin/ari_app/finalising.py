@@ -4,6 +4,9 @@ from __future__ import annotations
 
 import asyncio
 import multiprocessing
+import os
+import signal
+import threading
 from concurrent.futures import ProcessPoolExecutor
 from concurrent.futures.process import BrokenProcessPool
 from datetime import datetime
@@ -46,20 +49,10 @@ class Finalising:
 
     async def finalise(self, wanted: FinaliseMedia) -> RecordingStored | RecordingFailed:
         """Return what came of a segment, as a journal entry. Goes on trying while the disk refuses."""
-        job = FinaliseJob(
-            media_id=wanted.media,
-            tenant_id=wanted.tenant_id,
-            spool=self._spool,
-            archive=self._archive,
-            spool_in=wanted.spool_in,
-            spool_out=wanted.spool_out,
-            in_side=Side(wanted.in_side),
-            intended_at=wanted.intended_at,
-            in_at=wanted.in_at,
-            out_at=wanted.out_at,
-            closed_at=wanted.closed_at,
-            shortest_ms=self._shortest_ms,
-        )
+        try:
+            job = self._job(wanted)
+        except ValueError as error:
+            return _failed(wanted.media, now(), str(error))
         pause = FIRST_RETRY
         while True:
             try:
@@ -74,6 +67,22 @@ class Finalising:
             await asyncio.sleep(pause)
             pause = min(pause * 2, LAST_RETRY)
 
+    def _job(self, wanted: FinaliseMedia) -> FinaliseJob:
+        return FinaliseJob(
+            media_id=wanted.media,
+            tenant_id=wanted.tenant_id,
+            spool=self._spool,
+            archive=self._archive,
+            spool_in=wanted.spool_in,
+            spool_out=wanted.spool_out,
+            in_side=Side(wanted.in_side),
+            intended_at=wanted.intended_at,
+            in_at=wanted.in_at,
+            out_at=wanted.out_at,
+            closed_at=wanted.closed_at,
+            shortest_ms=self._shortest_ms,
+        )
+
     async def discard(self, spool_in: str, spool_out: str) -> None:
         """Remove the spool files of a capture: it is stored, or nothing of it may be kept."""
         paths = [self._spool / spool_file(name) for name in (spool_in, spool_out)]
@@ -84,7 +93,7 @@ class Finalising:
 
     def _workers(self) -> ProcessPoolExecutor:
         if self._pool is None:
-            self._pool = ProcessPoolExecutor(1, mp_context=self._context)
+            self._pool = ProcessPoolExecutor(1, mp_context=self._context, initializer=_end_with_recorder)
         return self._pool
 
 
@@ -95,6 +104,20 @@ def _failed(media: str, at: datetime, reason: str) -> RecordingFailed:
 def _remove(paths: list[Path]) -> None:
     for path in paths:
         path.unlink(missing_ok=True)
+
+
+def _end_with_recorder() -> None:
+    """Have this worker end when its recorder is killed: it would wait for work for ever, or work against the next."""
+    # Ctrl-C reaches the whole group; what is being joined is finished first.
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    recorder = multiprocessing.parent_process()
+
+    def watch() -> None:
+        if recorder is not None:
+            recorder.join()
+            os._exit(1)
+
+    threading.Thread(target=watch, name="recorder-watch", daemon=True).start()
 
 
 def _ready() -> bool:

@@ -49,7 +49,7 @@ async def test_a_stop_does_not_wait_for_another_capture_that_is_slow_to_start() 
     await until(lambda: "CaptureStarted" in works.kinds())
     works.asterisk.slow["snoop"] = asyncio.Event()
     other = "1b9c8f3e-6d1a-4c58-9a53-2f1f6f0f9a11"
-    works.do(INTENT, c.StartCapture(other, "T1", START.spool_in.replace(MEDIA, other), "out"))
+    works.do(INTENT, c.StartCapture(other, "T1", START.spool_in.replace(MEDIA, other), START.spool_out.replace(MEDIA, other)))
     works.do(STOP)
     await until(lambda: "CaptureEnded" in works.kinds())
     assert works.asterisk.live == set()
