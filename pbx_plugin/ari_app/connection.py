@@ -27,20 +27,27 @@ FIRST_PAUSE, LAST_PAUSE = 0.2, 5.0
 
 
 class Connection:
-    """Feeds events, in order, to ``on_event``; calls ``on_connect`` before the first event of each connection."""
+    """Feeds events, in order, to ``on_event``; calls ``on_connect`` before the first event of each connection.
+
+    ``on_heard`` gets each event as soon as it comes, before its turn: for whoever waits for Asterisk's answer while
+    ``on_connect`` or an earlier event is under way.
+    """
 
     def __init__(
         self,
         ari: AriClient,
         app: str,
         limits: Recorder,
+        *,
         on_connect: Callable[[], Awaitable[None]],
+        on_heard: Callable[[Json], None],
         on_event: Callable[[Json], Awaitable[None]],
     ) -> None:
         self._ari = ari
         self._app = app
         self._limits = limits
         self._on_connect = on_connect
+        self._on_heard = on_heard
         self._on_event = on_event
         self._echo = asyncio.Event()
         self.connected = False
@@ -85,7 +92,12 @@ class Connection:
             async for message in socket:
                 if message.type is not aiohttp.WSMsgType.TEXT:
                     continue
-                event = json.loads(message.data)
+                try:
+                    event = json.loads(message.data)
+                    self._on_heard(event)
+                except (ValueError, LookupError, TypeError) as error:
+                    log.error("an event cannot be read", error=repr(error))
+                    continue
                 if event.get("type") == "ChannelUserevent" and event.get("eventname") == variables.EVENT_HEARTBEAT:
                     self._echo.set()
                 elif event.get("type") == "ApplicationReplaced":

@@ -14,9 +14,10 @@ from pbx_plugin.ari_app.performer import FindSound, Performer
 from pbx_plugin.ari_app.resync import missed
 from pbx_plugin.ari_app.signals import Signals
 from pbx_plugin.ari_app.switchboard import Switchboard
+from pbx_plugin.ari_app.watch import CaptureWatch
 from pbx_plugin.asterisk import variables
 from pbx_plugin.asterisk.ari import AriClient, AriError, AriUnreachableError
-from pbx_plugin.asterisk.ari_events import carries_marks, channels_in, happenings_in
+from pbx_plugin.asterisk.ari_events import carries_marks, channels_in, happenings_in, is_ours
 from pbx_plugin.clock import now
 from pbx_plugin.domain import happenings as h
 from pbx_plugin.domain.book import Book
@@ -30,39 +31,8 @@ log = structlog.get_logger(__name__)
 
 Json = dict[str, Any]
 
-AFTERMATH = 0.2
-"""Seconds between an unexpected end of a recording and calling it one: a hang-up's own event follows within 40 ms."""
-
 LAST_WORDS = 3.0
 """Seconds that a recorder told to stop takes for deeds under way: who must not be recorded is not recorded on."""
-
-
-class CaptureWatch:
-    """Notices when Asterisk ended both files of a capture although nobody asked for it."""
-
-    def __init__(self, switchboard: Switchboard, performer: Performer) -> None:
-        self._switchboard = switchboard
-        self._performer = performer
-        self._ended: dict[str, set[str]] = {}
-        self._tasks: set[asyncio.Task[None]] = set()
-
-    def feed(self, event: Json) -> None:
-        """Take a RecordingFinished or RecordingFailed event."""
-        name = str(event["recording"]["name"])
-        media = name.rpartition("/")[2].rpartition("-")[0]
-        ended = self._ended.setdefault(media, set())
-        ended.add(name)
-        if len(ended) < 2:
-            return
-        del self._ended[media]
-        task = asyncio.create_task(self._later(media))
-        self._tasks.add(task)
-        task.add_done_callback(self._tasks.discard)
-
-    async def _later(self, media: str) -> None:
-        await asyncio.sleep(AFTERMATH)
-        if not self._performer.is_stopping(media):
-            self._switchboard.happen(h.CaptureEnded(now(), media))
 
 
 class RecorderApp:
@@ -95,12 +65,14 @@ class RecorderApp:
         book = await self._first_book()
         calls = await self._remembered()
         info = await self._asterisk_id()
-        self._switchboard = Switchboard(info, book, self._performer.perform)
-        self._watch = CaptureWatch(self._switchboard, self._performer)
-        for call in calls:
-            self._switchboard.adopt(call)
+        self._begin(info, book, calls)
         connection = Connection(
-            self._ari, self._settings.ari.app, self._settings.recorder, self._resync, self._on_event
+            self._ari,
+            self._settings.ari.app,
+            self._settings.recorder,
+            on_connect=self._resync,
+            on_heard=self._signals.feed,
+            on_event=self._on_event,
         )
         refreshing = asyncio.create_task(self._refresh())
         try:
@@ -109,6 +81,12 @@ class RecorderApp:
             refreshing.cancel()
             await self._performer.settled(LAST_WORDS)
             self._performer.close()
+
+    def _begin(self, asterisk_id: str, book: Book, calls: list[CallState]) -> None:
+        self._switchboard = Switchboard(asterisk_id, book, self._performer.perform)
+        self._watch = CaptureWatch(self._switchboard, self._performer)
+        for call in calls:
+            self._switchboard.adopt(call)
 
     def _happen(self, happening: h.Happening) -> None:
         if self._switchboard is not None:
@@ -137,7 +115,11 @@ class RecorderApp:
     async def _refresh(self) -> None:
         while True:
             await asyncio.sleep(self._settings.recorder.rulebook_refresh)
-            book = await self._newer_book()
+            try:
+                book = await self._newer_book()
+            except Exception:
+                log.exception("the rulebook cannot be read: the one before stays in force")
+                continue
             if book is not None and self._switchboard is not None:
                 self._switchboard.rules_changed(book, now())
 
@@ -167,32 +149,48 @@ class RecorderApp:
                 await asyncio.sleep(1.0)
 
     async def _on_event(self, event: Json) -> None:
+        """Take an event. One that cannot be read is logged: it must not make us deaf to the next."""
+        try:
+            await self._hear(event)
+        except Exception:
+            log.exception("an event could not be taken", kind=event.get("type"))
+
+    async def _hear(self, event: Json) -> None:
         if self._switchboard is None or self._watch is None:
             return
-        self._signals.feed(event)
         if event["type"] in ("RecordingFinished", "RecordingFailed"):
             self._watch.feed(event)
-        for channel in channels_in(event):
-            if not carries_marks(channel):
-                await self._ask_marks(channel)
+        if event["type"] != "ChannelDestroyed":
+            await self._ask_marks(channels_in(event))
         for happening in happenings_in(event):
             self._switchboard.happen(happening)
 
-    async def _ask_marks(self, channel: Json) -> None:
-        """Ask Asterisk for the marks that ari.conf does not let through: without them consent would be unknown."""
-        found: dict[str, str] = {}
-        for name in variables.CHANNEL_VARIABLES:
-            found[name] = await self._ari.get_variable(channel["id"], name)
-        channel["channelvars"] = found
+    async def _ask_marks(self, channels: list[Json]) -> None:
+        """Ask Asterisk for the marks that ari.conf does not let through: without them consent would be unknown.
+
+        Where Asterisk does not answer, consent counts as required; a channel that is gone keeps the marks it had.
+        """
+        for channel in channels:
+            if carries_marks(channel):
+                continue
+            asked = (self._ari.get_variable(channel["id"], name) for name in variables.CHANNEL_VARIABLES)
+            try:
+                found = await asyncio.gather(*asked)
+            except AriError as error:
+                log.debug("a channel was gone before its marks were known", error=str(error))
+            except AriUnreachableError as error:
+                log.warning("marks cannot be asked for: consent counts as required", error=str(error))
+                channel["channelvars"] = dict.fromkeys(variables.CHANNEL_VARIABLES, "")
+                channel["channelvars"][variables.CONSENT] = "unknown"
+            else:
+                channel["channelvars"] = dict(zip(variables.CHANNEL_VARIABLES, found, strict=True))
 
     async def _resync(self) -> None:
         """Compare with Asterisk: what was missed happens now; lost recordings end, stray snoops go."""
         if self._switchboard is None:
             return
         channels, bridges = await asyncio.gather(self._ari.list_channels(), self._ari.list_bridges())
-        for channel in channels:
-            if not carries_marks(channel):
-                await self._ask_marks(channel)
+        await self._ask_marks([channel for channel in channels if not is_ours(channel)])
         before = {
             media: capture.phase
             for call in self._switchboard.calls.values()

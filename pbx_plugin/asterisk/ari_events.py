@@ -67,14 +67,18 @@ def linkedid_of(channel: Json) -> str:
 
 
 def carries_marks(channel: Json) -> bool:
-    """Tell whether ari.conf lets our variables through; where it does not, marks must be asked for."""
-    return variables.CONSENT in channel.get("channelvars", {})
+    """Tell whether ari.conf lets all our variables through; where it does not, marks must be asked for."""
+    shown = channel.get("channelvars", {})
+    return all(name in shown for name in variables.CHANNEL_VARIABLES)
 
 
 def carried_by(channel: Json) -> h.Carried:
-    """Return the marks in the channel's variables. A consent word that we never wrote counts as *required*."""
+    """Return the marks in the channel's variables.
+
+    A consent word that we never wrote counts as *required*, and so do marks that the channel does not show.
+    """
     found = channel.get("channelvars", {})
-    word = str(found.get(variables.CONSENT, ""))
+    word = str(found.get(variables.CONSENT, "unknown"))
     consent = _CONSENT.get(word, Consent.REQUIRED) if word else Consent.NOT_REQUIRED
     presented = str(found.get(variables.PRESENTED, ""))
     return h.Carried(
@@ -150,7 +154,8 @@ def happenings_in(event: Json) -> Iterator[h.Happening]:
     if event["type"] == "ChannelCreated":
         yield from (appeared(channel, at) for channel in shown)
         return
-    yield from (marks_seen(channel, at) for channel in shown)
+    # A channel that shows no marks (it was gone when they were asked for) takes none away.
+    yield from (marks_seen(channel, at) for channel in shown if carries_marks(channel))
     if event["type"] == "Dial" and not is_ours(event["peer"]):
         yield _dialled(event, at)
     elif shown:

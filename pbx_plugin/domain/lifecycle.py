@@ -14,7 +14,7 @@ from uuid import UUID, uuid5
 
 from pbx_plugin.domain import happenings as h
 from pbx_plugin.domain.book import Book
-from pbx_plugin.domain.call import Number
+from pbx_plugin.domain.call import Consent, Number
 from pbx_plugin.domain.callstate import CallState, Capture, Leg, Phase, merge_calls, stick
 from pbx_plugin.domain.commands import Command
 from pbx_plugin.domain.entries import (
@@ -196,6 +196,9 @@ def _marks(turn: Turn, seen: h.MarksSeen) -> None:
     if group is not None and group.id not in presented:
         presented = (*presented, group.id)
     carried = replace(seen.carried, presented_to=presented)
+    if carried.consent is Consent.NOT_REQUIRED:
+        # What was asked of a caller stays asked, whatever becomes of the variable that said so.
+        carried = replace(carried, consent=leg.carried.consent, evidence_id=leg.carried.evidence_id)
     if carried != leg.carried:
         turn.put(replace(leg, carried=carried))
     turn.refresh_marks("channel variables")

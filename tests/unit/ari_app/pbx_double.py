@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections import Counter
+from collections.abc import Callable
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, cast
@@ -149,3 +150,12 @@ class Works:
         async with asyncio.timeout(5):
             await self.performer.settled()
         self.performer.close()
+
+
+async def until(look: Callable[[], bool]) -> None:
+    """Wait until this is so. Raises AssertionError when it does not come to pass."""
+    for _ in range(5000):
+        if look():
+            return
+        await asyncio.sleep(0.001)
+    raise AssertionError("it did not come to pass")

@@ -214,6 +214,15 @@ def test_a_second_leg_with_clean_variables_does_not_wash_the_mark_off() -> None:
     assert story.call.marks.consent is Consent.REFUSED
 
 
+def test_a_caller_who_must_be_asked_stays_so_though_the_variable_is_gone() -> None:
+    story = Story().tell(
+        INCOMING.replace("0.1 down", "0.05 mark T1 consent=required\n    2.9 mark T1\n    0.1 down").format(to=101)
+        + END
+    )
+    assert story.verdicts() == [("u101", "never", 4)]
+    assert story.segments() == []
+
+
 def test_a_blind_transfer_starts_a_new_segment_for_the_new_user() -> None:
     story = Story().tell(
         INCOMING.format(to=101)

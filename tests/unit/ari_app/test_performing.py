@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable
 
 import pytest
-from pbx_double import AT, MEDIA, START, STOP, Works
+from pbx_double import AT, MEDIA, START, STOP, Works, until
 
 from pbx_plugin.ari_app import performer
 from pbx_plugin.asterisk.ari import AriUnreachableError
@@ -19,14 +18,6 @@ INTENT = c.Write((e.LegMoved("call", "T1", AT, "joined"),))
 @pytest.fixture(autouse=True)
 def _impatient(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(performer, "FIRST_PAUSE", 0.01, raising=False)
-
-
-async def until(look: Callable[[], bool]) -> None:
-    for _ in range(5000):
-        if look():
-            return
-        await asyncio.sleep(0.001)
-    raise AssertionError("it did not come to pass")
 
 
 async def test_a_refusal_while_the_snoops_are_set_up_records_nothing_at_all() -> None:
@@ -49,7 +40,9 @@ async def test_a_stop_does_not_wait_for_another_capture_that_is_slow_to_start() 
     await until(lambda: "CaptureStarted" in works.kinds())
     works.asterisk.slow["snoop"] = asyncio.Event()
     other = "1b9c8f3e-6d1a-4c58-9a53-2f1f6f0f9a11"
-    works.do(INTENT, c.StartCapture(other, "T1", START.spool_in.replace(MEDIA, other), START.spool_out.replace(MEDIA, other)))
+    works.do(
+        INTENT, c.StartCapture(other, "T1", START.spool_in.replace(MEDIA, other), START.spool_out.replace(MEDIA, other))
+    )
     works.do(STOP)
     await until(lambda: "CaptureEnded" in works.kinds())
     assert works.asterisk.live == set()

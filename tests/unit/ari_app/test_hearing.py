@@ -1,0 +1,143 @@
+"""How the recorder hears: marks that Asterisk does not show are asked for, and nothing it cannot read makes it deaf."""
+
+from __future__ import annotations
+
+import asyncio
+from pathlib import Path
+from typing import Any, cast
+
+from call_story import rules
+from pbx_double import Asterisk, Disk, Finaliser, until
+
+from pbx_plugin.ari_app.finalising import Finalising
+from pbx_plugin.ari_app.recorder import RecorderApp
+from pbx_plugin.asterisk import variables
+from pbx_plugin.asterisk.ari import AriClient, AriError, AriUnreachableError
+from pbx_plugin.domain.call import Consent
+from pbx_plugin.domain.callstate import CallState
+from pbx_plugin.services.ports import Journal, Recall, RulebookSource
+from pbx_plugin.settings import Settings
+
+STAMP = "2026-11-22T12:00:00.000+0000"
+
+
+class Pbx(Asterisk):
+    """An Asterisk whose ari.conf names no channel variables."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.variables: dict[str, str] = {variables.LINKEDID: "1.1", variables.DDI: "+4570100101"}
+        self.trouble: Exception | None = None
+
+    async def get_variable(self, channel: str, variable: str) -> str:
+        await asyncio.sleep(0)
+        if self.trouble:
+            raise self.trouble
+        return self.variables.get(variable, "")
+
+
+class Books:
+    """A database that holds one rulebook; ``broken`` is raised instead."""
+
+    def __init__(self) -> None:
+        self.broken: Exception | None = None
+        self.asked = 0
+
+    def revision(self) -> int:
+        self.asked += 1
+        if self.broken:
+            raise self.broken
+        return self.asked
+
+    def load(self) -> Any:
+        return rules()
+
+
+class Recorder:
+    """A recorder that is connected to nothing and hears what it is told."""
+
+    def __init__(self) -> None:
+        self.pbx, self.books = Pbx(), Books()
+        settings = Settings(recorder={"rulebook_refresh": 0.001})
+        self.app = RecorderApp(
+            settings,
+            cast(AriClient, self.pbx),
+            cast(Journal, Disk()),
+            cast(RulebookSource, self.books),
+            cast(Recall, None),
+            cast(Finalising, Finaliser()),
+            lambda *_: Path("sound"),
+        )
+
+    async def started(self) -> Recorder:
+        book = await self.app._first_book()
+        self.app._begin("pbx", book, [])
+        return self
+
+    async def hears(self, kind: str, name: str = "PJSIP/trunk-00000001", **what: Any) -> None:
+        channel = {"id": "1.1", "name": name, "state": "Ring", "caller": {"number": "+4531200118"}}
+        await self.app._on_event({"type": kind, "timestamp": STAMP, "channel": channel, **what})
+
+    @property
+    def call(self) -> CallState:
+        assert self.app._switchboard is not None
+        (only,) = self.app._switchboard.calls.values()
+        return only
+
+    def consent(self) -> Consent:
+        return self.call.marks.consent
+
+    async def ends(self) -> None:
+        await self.app._performer.settled(5)
+        self.app._performer.close()
+
+
+async def test_marks_that_asterisk_does_not_show_are_asked_for() -> None:
+    recorder = await Recorder().started()
+    recorder.pbx.variables[variables.CONSENT] = "refused"
+    await recorder.hears("ChannelCreated")
+    assert recorder.call.marks.consent is Consent.REFUSED
+    await recorder.ends()
+
+
+async def test_marks_that_cannot_be_had_count_as_not_asked_yet() -> None:
+    recorder = await Recorder().started()
+    await recorder.hears("ChannelCreated")
+    assert recorder.consent() is Consent.NOT_REQUIRED
+    recorder.pbx.trouble = AriUnreachableError("timeout")
+    await recorder.hears("ChannelHold")
+    assert recorder.consent() is Consent.REQUIRED
+    await recorder.ends()
+
+
+async def test_a_channel_that_is_gone_when_asked_is_no_reason_to_hang_up_on_asterisk() -> None:
+    recorder = await Recorder().started()
+    recorder.pbx.variables[variables.CONSENT] = "required"
+    await recorder.hears("ChannelCreated")
+    recorder.pbx.trouble = AriError("GET", "/channels/1.1/variable", 404, "Channel not found")
+    await recorder.hears("ChannelHold")
+    assert recorder.call.marks.consent is Consent.REQUIRED
+    await recorder.hears("ChannelDestroyed")
+    assert recorder.app._switchboard is not None
+    assert recorder.app._switchboard.calls == {}
+    await recorder.ends()
+
+
+async def test_an_event_that_nobody_can_read_is_logged_and_the_next_one_heard() -> None:
+    recorder = await Recorder().started()
+    await recorder.app._on_event({"type": "ChannelHold"})
+    await recorder.hears("ChannelCreated")
+    assert recorder.call.legs
+    await recorder.ends()
+
+
+async def test_rules_that_cannot_be_read_once_are_read_again() -> None:
+    recorder = await Recorder().started()
+    recorder.books.broken = ValueError("a row that makes no sense")
+    refreshing = asyncio.create_task(recorder.app._refresh())
+    await until(lambda: recorder.books.asked > 2)
+    before = recorder.app._revision
+    recorder.books.broken = None
+    await until(lambda: recorder.app._revision > before)
+    refreshing.cancel()
+    await recorder.ends()
