@@ -8,7 +8,6 @@ from typing import Any
 import structlog
 
 from pbx_plugin.ari_app.capturing import Capturing, media_of_snoop
-from pbx_plugin.ari_app.connection import Connection
 from pbx_plugin.ari_app.finalising import Finalising
 from pbx_plugin.ari_app.performer import FindSound, Performer
 from pbx_plugin.ari_app.resync import missed
@@ -17,7 +16,8 @@ from pbx_plugin.ari_app.switchboard import Switchboard
 from pbx_plugin.ari_app.watch import CaptureWatch
 from pbx_plugin.asterisk import variables
 from pbx_plugin.asterisk.ari import AriClient, AriError, AriUnreachableError
-from pbx_plugin.asterisk.ari_events import carries_marks, channels_in, happenings_in, is_ours
+from pbx_plugin.asterisk.ari_events import WANTED_EVENTS, carries_marks, channels_in, happenings_in, is_ours
+from pbx_plugin.asterisk.connection import Connection
 from pbx_plugin.clock import now
 from pbx_plugin.domain import happenings as h
 from pbx_plugin.domain.book import Book
@@ -70,6 +70,7 @@ class RecorderApp:
             self._ari,
             self._settings.ari.app,
             self._settings.recorder,
+            WANTED_EVENTS,
             on_connect=self._resync,
             on_heard=self._signals.feed,
             on_event=self._on_event,

@@ -1,7 +1,7 @@
 """A small asynchronous client for Asterisk's REST interface, over one aiohttp session.
 
 It keeps ari-py's operation names (``snoop_channel``, ``list_channels`` …) without its Python 2 code. One TCP pool,
-one WebSocket, no reconnect of its own: :mod:`pbx_plugin.ari_app.connection` decides when and how to come back.
+one WebSocket, no reconnect of its own: :mod:`pbx_plugin.asterisk.connection` decides when and how to come back.
 Names that hold a slash go out as ``%2F``: Asterisk answers 404 to a plain slash.
 """
 
@@ -80,9 +80,12 @@ class AriClient:
         except (aiohttp.ClientError, TimeoutError, OSError) as error:
             raise AriUnreachableError(f"{method} {where}: {error or type(error).__name__}") from error
 
-    async def events(self, app: str) -> AsyncIterator[aiohttp.ClientWebSocketResponse]:
-        """Open the event stream of ``app``, subscribed to every channel; yields the one open WebSocket."""
-        url = URL(self._base + "/events").with_query(app=app, subscribeAll="true")
+    async def events(self, app: str, *, everything: bool = True) -> AsyncIterator[aiohttp.ClientWebSocketResponse]:
+        """Open the event stream of ``app``; yields the one open WebSocket.
+
+        With ``everything`` it tells of every channel and bridge, else of those that are in the application.
+        """
+        url = URL(self._base + "/events").with_query(app=app, subscribeAll="true" if everything else "false")
         try:
             async with self._session.ws_connect(url, heartbeat=10.0, max_msg_size=0) as socket:
                 yield socket

@@ -8,17 +8,15 @@ from __future__ import annotations
 
 import asyncio
 import json
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Sequence
 from contextlib import suppress
-from typing import Any
+from typing import Any, Protocol
 
 import aiohttp
 import structlog
 
 from pbx_plugin.asterisk import variables
 from pbx_plugin.asterisk.ari import AriClient, AriError, AriUnreachableError
-from pbx_plugin.asterisk.ari_events import WANTED_EVENTS
-from pbx_plugin.settings import Recorder
 
 log = structlog.get_logger(__name__)
 
@@ -26,19 +24,31 @@ Json = dict[str, Any]
 FIRST_PAUSE, LAST_PAUSE = 0.2, 5.0
 
 
+class Heartbeat(Protocol):
+    """How often an application asks whether it is still heard, and how long it waits for the answer, in seconds."""
+
+    @property
+    def heartbeat(self) -> float: ...
+    @property
+    def heartbeat_patience(self) -> float: ...
+
+
 class Connection:
     """Feeds events, in order, to ``on_event``; calls ``on_connect`` before the first event of each connection.
 
     ``on_heard`` gets each event as soon as it comes, before its turn: for whoever waits for Asterisk's answer while
-    ``on_connect`` or an earlier event is under way.
+    ``on_connect`` or an earlier event is under way. ``wanted`` are the types of event that Asterisk lets through, of
+    every channel there is, or (without ``everything``) of those in the application only.
     """
 
     def __init__(
         self,
         ari: AriClient,
         app: str,
-        limits: Recorder,
+        limits: Heartbeat,
+        wanted: Sequence[str],
         *,
+        everything: bool = True,
         on_connect: Callable[[], Awaitable[None]],
         on_heard: Callable[[Json], None],
         on_event: Callable[[Json], Awaitable[None]],
@@ -46,6 +56,8 @@ class Connection:
         self._ari = ari
         self._app = app
         self._limits = limits
+        self._wanted = wanted
+        self._everything = everything
         self._on_connect = on_connect
         self._on_heard = on_heard
         self._on_event = on_event
@@ -57,15 +69,15 @@ class Connection:
         pause = FIRST_PAUSE
         while True:
             try:
-                async for socket in self._ari.events(self._app):
-                    await self._ari.filter_events(self._app, WANTED_EVENTS)
+                async for socket in self._ari.events(self._app, everything=self._everything):
+                    await self._ari.filter_events(self._app, self._wanted)
                     await self._listen(socket)
                     pause = FIRST_PAUSE
             except (AriError, AriUnreachableError) as error:
                 log.warning("Asterisk does not answer", error=str(error), again_in=pause)
             finally:
                 if self.connected:
-                    log.warning("the connection to Asterisk is lost; running recordings go on there")
+                    log.warning("the connection to Asterisk is lost; what runs there goes on", app=self._app)
                 self.connected = False
             await asyncio.sleep(pause)
             pause = min(pause * 2, LAST_PAUSE)
