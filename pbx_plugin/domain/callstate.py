@@ -56,7 +56,10 @@ class Phase(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Capture:
-    """One segment: a conversation's two sides, recorded from the anchor leg for one or more users."""
+    """One segment: a conversation's two sides, recorded from the anchor leg for one or more users.
+
+    ``number`` counts the call's recorded segments from 1; it is 0 until recording is asked for.
+    """
 
     media: str
     number: int
@@ -94,6 +97,7 @@ class CallState:
     """Everything known of a running call. ``sticky`` are marks that stay although the leg that brought them is gone.
 
     ``excluded`` is the exclusion that somebody on the call was found under; it stays for the call's life.
+    ``counter`` makes ids, ``segments`` counts the recordings that are filed under this call.
     """
 
     call_id: str
@@ -116,6 +120,7 @@ class CallState:
     excluded: str = ""
     answered: bool = False
     counter: int = 0
+    segments: int = 0
     ended_at: datetime | None = None
 
     @property

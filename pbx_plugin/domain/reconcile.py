@@ -78,7 +78,7 @@ def _decision(turn: Turn, talk: Conversation, leg: Leg) -> Decision:
             kept = {**turn.call.decided, facts.user.id: replace(last, decision=decision)}
             turn.call = replace(turn.call, decided=kept)
     else:
-        decision_id, _ = turn.next_id("decision")
+        decision_id = turn.next_id("decision")
         decided = {**turn.call.decided, facts.user.id: LastDecision(decision_id, decision, key)}
         turn.call = replace(turn.call, decided=decided)
         turn.say(
@@ -116,13 +116,13 @@ def _plan(turn: Turn, talk: Conversation, users: tuple[str, ...]) -> None:
     """
     outside = talk.outside
     anchor = outside[0] if outside else next(leg for leg in talk.inside if leg.user and leg.user.id == users[0])
-    media, number = turn.next_id("media")
+    media = turn.next_id("media")
     spool_in = naming.spool_name(media, turn.at, naming.Sense.IN)
     spool_out = naming.spool_name(media, turn.at, naming.Sense.OUT)
     told = any(_told_first(turn, user_id) for user_id in users)
     capture = Capture(
         media=media,
-        number=number,
+        number=0,
         phase=Phase.ANNOUNCING if told else Phase.STARTING,
         anchor=anchor.channel,
         members=talk.members,
@@ -146,7 +146,8 @@ def _told_first(turn: Turn, user_id: str) -> bool:
 
 def _start(turn: Turn, capture: Capture, talk: Conversation) -> None:
     """Say that a segment will be recorded, one row for each user, and ask for it."""
-    capture = replace(capture, intended_at=turn.at)
+    turn.call = replace(turn.call, segments=turn.call.segments + 1)
+    capture = replace(capture, intended_at=turn.at, number=turn.call.segments)
     turn.set(capture)
     for user_id in capture.user_ids:
         turn.say(_intended(turn, capture, talk, user_id))

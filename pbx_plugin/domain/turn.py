@@ -72,11 +72,11 @@ class Turn:
         gap_id = str(uuid5(UUID(capture.media), f"gap {user_id}"))
         self.say(Gap(gap_id, call.call_id, call.tenant_id, user_id, capture.since, self.at, capture.failure))
 
-    def next_id(self, what: str) -> tuple[str, int]:
-        """Return a new id of this call and its number: the same again when the same call is replayed."""
+    def next_id(self, what: str) -> str:
+        """Return a new id of this call: the same again when the same call is replayed."""
         number = self.call.counter + 1
         self.call = replace(self.call, counter=number)
-        return str(uuid5(UUID(self.call.call_id), f"{what} {number}")), number
+        return str(uuid5(UUID(self.call.call_id), f"{what} {number}"))
 
     def refresh_marks(self, cause: str) -> None:
         """Work the marks out anew, and say so when they changed."""
