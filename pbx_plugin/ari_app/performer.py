@@ -220,7 +220,8 @@ class Performer:
         ok, reason = False, "the prompt 'announce' is missing: run 'pbx-plugin prompts build'"
         if sound is not None:
             try:
-                await self._capturing.whisper(wanted.channel, f"{variables.SNOOP_PREFIX}{uuid4()}-tell", sound)
+                told = (self._tell(channel, sound, "tell") for channel in wanted.channels)
+                await asyncio.gather(*told)
                 ok, reason = True, ""
             except CaptureError as error:
                 reason = str(error)
@@ -233,9 +234,12 @@ class Performer:
             log.warning("a tone is missing", tone=wanted.tone)
             return
         try:
-            await self._capturing.whisper(wanted.channel, f"{variables.SNOOP_PREFIX}{uuid4()}-tone", sound)
+            await self._tell(wanted.channel, sound, "tone")
         except CaptureError as error:
             log.info("a tone was not heard", tone=wanted.tone, channel=wanted.channel, error=str(error))
+
+    async def _tell(self, channel: str, sound: Path, what: str) -> None:
+        await self._capturing.whisper(channel, f"{variables.SNOOP_PREFIX}{uuid4()}-{what}", sound)
 
     async def _finish(self, wanted: c.FinaliseMedia) -> None:
         await self._ended(c.StopCapture(wanted.media, wanted.spool_in, wanted.spool_out))

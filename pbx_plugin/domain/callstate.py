@@ -170,7 +170,7 @@ def merge_calls(older: CallState, younger: CallState) -> CallState:
         marks=older.marks.merged(younger.marks),
         excluded=older.excluded or younger.excluded,
         off_at_start=older.off_at_start,
-        legs=younger.legs | older.legs,
+        legs=older.legs | younger.legs,
         switches=younger.switches | older.switches,
         decided=older.decided,
         captures=younger.captures | older.captures,

@@ -17,10 +17,10 @@ class Write:
 
 @dataclass(frozen=True, slots=True)
 class PlayAnnouncement:
-    """Tell an outside party that the call is recorded; answer with AnnouncementDone."""
+    """Tell outside parties, each on their own channel, that the call is recorded; answer with AnnouncementDone."""
 
     media: str
-    channel: str
+    channels: tuple[str, ...]
     language: str
 
 

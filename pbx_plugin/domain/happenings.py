@@ -159,6 +159,22 @@ class FinaliserLost:
 
 
 @dataclass(frozen=True, slots=True)
+class TryAgain:
+    """The recorder is connected anew: a capture that failed, or whose announcement was broken off, is tried again."""
+
+    at: datetime
+    media: str
+
+
+@dataclass(frozen=True, slots=True)
+class ChangedUnheard:
+    """A capture was found unwanted after the recorder had been deaf since ``at``: nothing after that may be kept."""
+
+    at: datetime
+    media: str
+
+
+@dataclass(frozen=True, slots=True)
 class RulesChanged:
     """A new exclusion may be in force; it acts at once, on running calls too."""
 
@@ -180,6 +196,8 @@ Happening = (
     | CaptureFailed
     | MediaSettled
     | FinaliserLost
+    | TryAgain
+    | ChangedUnheard
     | RulesChanged
 )
 """Anything that :func:`pbx_plugin.domain.lifecycle.advance` takes."""

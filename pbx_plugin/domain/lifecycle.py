@@ -16,7 +16,7 @@ from pbx_plugin.domain import happenings as h
 from pbx_plugin.domain.book import Book
 from pbx_plugin.domain.call import Consent, Number
 from pbx_plugin.domain.callstate import CallState, Capture, Leg, Phase, merge_calls, stick
-from pbx_plugin.domain.commands import Command
+from pbx_plugin.domain.commands import Command, StopAnnouncement
 from pbx_plugin.domain.entries import (
     CallBegan,
     CallMerged,
@@ -205,7 +205,14 @@ def _marks(turn: Turn, seen: h.MarksSeen) -> None:
 
 
 CaptureNews = (
-    h.AnnouncementDone | h.CaptureStarted | h.CaptureEnded | h.CaptureFailed | h.MediaSettled | h.FinaliserLost
+    h.AnnouncementDone
+    | h.CaptureStarted
+    | h.CaptureEnded
+    | h.CaptureFailed
+    | h.MediaSettled
+    | h.FinaliserLost
+    | h.TryAgain
+    | h.ChangedUnheard
 )
 
 
@@ -227,13 +234,19 @@ def _capture_news(turn: Turn, news: CaptureNews) -> None:
                 turn.drop(capture)
             else:
                 turn.set(replace(capture, phase=Phase.FAILED, failure=news.reason, since=news.at))
-        case h.CaptureEnded() if capture.phase is not Phase.FINALISING:
+        case h.CaptureEnded() if capture.phase in (Phase.STARTING, Phase.RECORDING, Phase.CLOSING):
             if capture.closed_at is None:
                 turn.say(RecordingClosed(capture.media, news.at, "Asterisk ended the recording"))
                 capture = replace(capture, closed_at=news.at)
             finalise(turn, capture)
         case h.MediaSettled() if capture.phase is Phase.FINALISING:
             turn.drop(capture)
+        case h.TryAgain() if capture.phase in (Phase.ANNOUNCING, Phase.FAILED):
+            turn.drop(capture)
+            turn.ask(StopAnnouncement(capture.media))
+        case h.ChangedUnheard() if capture.phase is Phase.CLOSING and capture.closed_at and capture.closed_at > news.at:
+            turn.say(RecordingClosed(capture.media, news.at, "the call changed while the recorder could not hear it"))
+            turn.set(replace(capture, closed_at=news.at))
         case h.FinaliserLost() if capture.phase is Phase.FINALISING:
             finalise(turn, capture)
         case _:

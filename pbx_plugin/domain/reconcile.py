@@ -134,8 +134,11 @@ def _plan(turn: Turn, talk: Conversation, users: tuple[str, ...]) -> None:
     )
     if told:
         turn.set(capture)
-        turn.note(anchor, "announcement", "begins")
-        turn.ask(PlayAnnouncement(media, anchor.channel, turn.call.language))
+        # Each outside party is to hear it, and none of them twice.
+        untold = [leg for leg in outside if leg.channel not in turn.call.announced]
+        for leg in untold:
+            turn.note(leg, "announcement", "begins")
+        turn.ask(PlayAnnouncement(media, tuple(leg.channel for leg in untold), turn.call.language))
     else:
         _start(turn, capture, talk)
 
@@ -161,7 +164,7 @@ def _intended(turn: Turn, capture: Capture, talk: Conversation, user_id: str) ->
         raise ValueError(f"leg {leg.channel} has no user")
     last = call.decided[user_id]
     facts = facts_of(call, talk, leg)
-    other = facts.others[0].number
+    other = next((party for party in facts.others if party.external), facts.others[0]).number
     heard_left = bool(talk.outside) or leg.channel == capture.anchor
     return RecordingIntended(
         recording_id=str(uuid5(UUID(capture.media), f"recording {user_id}")),

@@ -123,7 +123,7 @@ async def test_a_performer_that_is_done_keeps_nothing() -> None:
     await until(lambda: "CaptureStarted" in works.kinds())
     works.do(STOP)
     works.do(c.PlayTone("T1", "denied"))
-    works.do(c.PlayAnnouncement("other", "T1", "en"))
+    works.do(c.PlayAnnouncement("other", ("T1",), "en"))
     await works.done()
     left = {name: value for name, value in vars(works.performer).items() if isinstance(value, dict | set)}
     assert not any(left.values()), left
