@@ -9,6 +9,7 @@ import structlog
 
 from pbx_plugin.ari_app.capturing import Capturing, media_of_snoop
 from pbx_plugin.ari_app.finalising import Finalising
+from pbx_plugin.ari_app.heard import Heard
 from pbx_plugin.ari_app.performer import FindSound, Performer
 from pbx_plugin.ari_app.resync import missed
 from pbx_plugin.ari_app.signals import Signals
@@ -30,6 +31,8 @@ from pbx_plugin.settings import Settings
 log = structlog.get_logger(__name__)
 
 Json = dict[str, Any]
+
+LAST_HEARD = "recorder.heard"
 
 LAST_WORDS = 3.0
 """Seconds that a recorder told to stop takes for deeds under way: who must not be recorded is not recorded on."""
@@ -59,6 +62,9 @@ class RecorderApp:
         self._watch: CaptureWatch | None = None
         self._revision = -1
         self._resumed = False
+        self._heard = Heard(settings.paths.state / LAST_HEARD)
+        self._unsure: set[str] = set()
+        """Captures that were starting when the connection was lost: Asterisk's word about them may be lost, too."""
 
     async def run(self) -> None:
         """Load the rules, connect and record. A database that is away is waited for; calls go on meanwhile."""
@@ -72,7 +78,7 @@ class RecorderApp:
             self._settings.recorder,
             WANTED_EVENTS,
             on_connect=self._resync,
-            on_heard=self._signals.feed,
+            on_heard=self._on_heard,
             on_event=self._on_event,
         )
         refreshing = asyncio.create_task(self._refresh())
@@ -90,8 +96,19 @@ class RecorderApp:
             self._switchboard.adopt(call)
 
     def _happen(self, happening: h.Happening) -> None:
-        if self._switchboard is not None:
-            self._switchboard.happen(happening)
+        if self._switchboard is None:
+            return
+        self._switchboard.happen(happening)
+        match happening:
+            case h.CaptureFailed() if happening.media in self._unsure:
+                self._unsure.discard(happening.media)
+                self._switchboard.happen(h.TryAgain(now(), happening.media))
+            case h.CaptureStarted():
+                self._unsure.discard(happening.media)
+
+    def _on_heard(self, event: Json) -> None:
+        self._heard.note(now())
+        self._signals.feed(event)
 
     async def _first_book(self) -> Book:
         while True:
@@ -190,48 +207,52 @@ class RecorderApp:
         """Compare with Asterisk: what was missed happens now; lost recordings end, stray snoops go."""
         if self._switchboard is None:
             return
+        deaf_since = self._heard.last
         channels, bridges = await asyncio.gather(self._ari.list_channels(), self._ari.list_bridges())
         await self._ask_marks([channel for channel in channels if not is_ours(channel)])
-        before = {
-            media: capture.phase
-            for call in self._switchboard.calls.values()
-            for media, capture in call.captures.items()
-        }
+        before = {media: capture.phase for _, media, capture in self._captures()}
         # Who hung up comes first: what nobody needs any more must not be recorded anew.
         for happening in missed(tuple(self._switchboard.calls.values()), channels, bridges, now()):
             self._switchboard.happen(happening)
-        for call in tuple(self._switchboard.calls.values()):
-            for media, capture in call.captures.items():
-                if before.get(media) is capture.phase:
-                    await self._resume(capture)
+        for call, media, capture in self._captures():
+            # Where all have hung up the recording ended with them; where the call goes on it went on, with whomever.
+            if deaf_since and call.legs and before.get(media) is Phase.RECORDING and capture.phase is Phase.CLOSING:
+                self._switchboard.happen(h.ChangedUnheard(deaf_since, media))
+        for _, media, capture in self._captures():
+            if before.get(media) is capture.phase:
+                await self._resume(capture)
+        if not self._resumed:
+            await self._finish_orphans()
         self._resumed = True
-        await self._finish_orphans()
-        known = {media for call in self._switchboard.calls.values() for media in call.captures}
+        phases = (Phase.STARTING, Phase.RECORDING, Phase.CLOSING)
+        ours = {media for _, media, capture in self._captures() if capture.phase in phases}
         for channel in channels:
-            media = media_of_snoop(channel["id"])
-            if channel["id"].startswith(variables.SNOOP_PREFIX) and media not in known:
+            if channel["id"].startswith(variables.SNOOP_PREFIX) and media_of_snoop(channel["id"]) not in ours:
                 await self._ari.hangup(channel["id"])
+
+    def _captures(self) -> list[tuple[CallState, str, Capture]]:
+        calls = tuple(self._switchboard.calls.values()) if self._switchboard else ()
+        return [(call, media, capture) for call in calls for media, capture in call.captures.items()]
 
     async def _resume(self, capture: Capture) -> None:
         """Go on with a capture: one that lives goes on; one whose worker died with the last run is ended.
 
-        After a mere reconnection the workers are alive and see to their captures themselves.
+        After a mere reconnection the workers are alive and see to their captures themselves, but what Asterisk said
+        meanwhile is lost: what failed, or may fail for it, is tried again.
         """
-        media = capture.media
-        if capture.phase is Phase.RECORDING:
-            if not await self._lives(capture):
-                await self._capturing.release(media)
-                self._happen(h.CaptureEnded(now(), media))
-            return
-        if self._resumed or capture.phase is Phase.FAILED:
-            return
-        if capture.phase is Phase.ANNOUNCING:
-            self._happen(h.AnnouncementDone(now(), media, False, "the recorder was restarted"))
-        elif capture.phase is Phase.FINALISING:
-            self._happen(h.FinaliserLost(now(), media))
-        else:
-            await self._capturing.stop(StopCapture(media, capture.spool_in, capture.spool_out))
-            self._happen(h.CaptureEnded(now(), media))
+        media, ending = capture.media, StopCapture(capture.media, capture.spool_in, capture.spool_out)
+        match capture.phase:
+            case Phase.RECORDING:
+                if not await self._lives(capture):
+                    self._performer.stop(ending)
+            case Phase.FAILED | Phase.ANNOUNCING:
+                self._happen(h.TryAgain(now(), media))
+            case Phase.STARTING if self._resumed:
+                self._unsure.add(media)
+            case Phase.FINALISING if not self._resumed:
+                self._happen(h.FinaliserLost(now(), media))
+            case Phase.STARTING | Phase.CLOSING if not self._resumed:
+                self._performer.stop(ending)
 
     async def _lives(self, capture: Capture) -> bool:
         names = (capture.spool_in, capture.spool_out)

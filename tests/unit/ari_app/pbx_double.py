@@ -22,9 +22,9 @@ from pbx_plugin.domain import happenings as h
 from pbx_plugin.domain.callstate import CallState
 from pbx_plugin.services.ports import Journal, JournalError
 
-AT = datetime(2026, 11, 22, 12, 0, tzinfo=UTC)
-STAMP = "2026-11-22T12:00:00.000+0000"
-DAY = "pbxrec/2026/11/22"
+AT = datetime(2020, 11, 22, 12, 0, tzinfo=UTC)
+STAMP = "2020-11-22T12:00:00.000+0000"
+DAY = "pbxrec/2020/11/22"
 MEDIA = "0b9c8f3e-6d1a-4c58-9a53-2f1f6f0f9a11"
 START = c.StartCapture(MEDIA, "T1", f"{DAY}/{MEDIA}-in", f"{DAY}/{MEDIA}-out")
 STOP = c.StopCapture(MEDIA, START.spool_in, START.spool_out)

@@ -3,22 +3,22 @@
 from __future__ import annotations
 
 import asyncio
+from datetime import timedelta
 from pathlib import Path
 from typing import Any, cast
 
 from call_story import rules
-from pbx_double import Asterisk, Disk, Finaliser, until
+from pbx_double import AT, STAMP, Asterisk, Disk, Finaliser, until
 
 from pbx_plugin.ari_app.finalising import Finalising
 from pbx_plugin.ari_app.recorder import RecorderApp
 from pbx_plugin.asterisk import variables
 from pbx_plugin.asterisk.ari import AriClient, AriError, AriUnreachableError
+from pbx_plugin.domain import entries as e
 from pbx_plugin.domain.call import Consent
-from pbx_plugin.domain.callstate import CallState
+from pbx_plugin.domain.callstate import CallState, Phase
 from pbx_plugin.services.ports import Journal, Recall, RulebookSource
 from pbx_plugin.settings import Settings
-
-STAMP = "2026-11-22T12:00:00.000+0000"
 
 
 class Pbx(Asterisk):
@@ -28,6 +28,17 @@ class Pbx(Asterisk):
         super().__init__()
         self.variables: dict[str, str] = {variables.LINKEDID: "1.1", variables.DDI: "+4570100101"}
         self.trouble: Exception | None = None
+        self.talking: dict[str, str] = {}
+
+    async def list_channels(self) -> list[dict[str, Any]]:
+        snoops = [{"id": snoop, "name": f"Snoop/{snoop}"} for snoop in self.snoops]
+        return [{"id": found, "name": name, "state": "Up"} for found, name in self.talking.items()] + snoops
+
+    async def list_bridges(self) -> list[dict[str, Any]]:
+        return [{"id": "B1", "technology": "simple_bridge", "channels": list(self.talking)}]
+
+    async def live_recording(self, name: str) -> str | None:
+        return name if name in self.live else None
 
     async def get_variable(self, channel: str, variable: str) -> str:
         await asyncio.sleep(0)
@@ -53,21 +64,30 @@ class Books:
         return rules()
 
 
+class NothingOpen:
+    """Books in which every segment is settled."""
+
+    def open_media(self) -> tuple[()]:
+        return ()
+
+
 class Recorder:
     """A recorder that is connected to nothing and hears what it is told."""
 
     def __init__(self) -> None:
-        self.pbx, self.books = Pbx(), Books()
-        settings = Settings(recorder={"rulebook_refresh": 0.001})
+        self.pbx, self.books, self.disk = Pbx(), Books(), Disk()
+        settings = Settings(recorder={"rulebook_refresh": 0.001}, paths={"state": "/nowhere"})
         self.app = RecorderApp(
             settings,
             cast(AriClient, self.pbx),
-            cast(Journal, Disk()),
+            cast(Journal, self.disk),
             cast(RulebookSource, self.books),
-            cast(Recall, None),
+            cast(Recall, NothingOpen()),
             cast(Finalising, Finaliser()),
             lambda *_: Path("sound"),
         )
+        self.app._signals = self.pbx.signals
+        self.app._capturing._signals = self.pbx.signals
 
     async def started(self) -> Recorder:
         book = await self.app._first_book()
@@ -83,6 +103,9 @@ class Recorder:
         assert self.app._switchboard is not None
         (only,) = self.app._switchboard.calls.values()
         return only
+
+    def captures(self, phase: Phase | None = None) -> int:
+        return sum(phase in (None, capture.phase) for _, _, capture in self.app._captures())
 
     def consent(self) -> Consent:
         return self.call.marks.consent
@@ -140,4 +163,60 @@ async def test_rules_that_cannot_be_read_once_are_read_again() -> None:
     recorder.books.broken = None
     await until(lambda: recorder.app._revision > before)
     refreshing.cancel()
+    await recorder.ends()
+
+
+async def in_a_recorded_call(recorder: Recorder, phase: Phase = Phase.RECORDING) -> None:
+    """Somebody from outside talks to a user who is always recorded, until Asterisk is heard no longer."""
+    await recorder.hears("ChannelCreated")
+    user = {"id": "1.2", "name": "PJSIP/101-00000002", "state": "Down", "caller": {"number": "101"}}
+    await recorder.app._on_event({"type": "ChannelCreated", "timestamp": STAMP, "channel": user})
+    bridge = {"id": "B1", "technology": "simple_bridge"}
+    await recorder.app._on_event(
+        {"type": "ChannelEnteredBridge", "timestamp": STAMP, "channel": user, "bridge": bridge}
+    )
+    await recorder.hears("ChannelEnteredBridge", bridge=bridge)
+    await until(lambda: recorder.captures(phase) == 1)
+    recorder.app._heard.last = AT + timedelta(seconds=5)
+
+
+async def test_parties_that_changed_unheard_end_the_recording_when_asterisk_was_last_heard() -> None:
+    recorder = await Recorder().started()
+    await in_a_recorded_call(recorder)
+    recorder.pbx.talking = {"1.1": "PJSIP/trunk-00000001", "1.3": "PJSIP/121-00000003"}
+    await recorder.app._resync()
+    await until(lambda: recorder.captures() == 0)
+    closed = [entry for entry in recorder.disk.said if isinstance(entry, e.RecordingClosed)]
+    assert min(entry.at for entry in closed) == AT + timedelta(seconds=5)
+    assert recorder.pbx.snoops == set()
+    await recorder.ends()
+
+
+async def test_a_call_that_ended_unheard_keeps_all_of_its_recording() -> None:
+    recorder = await Recorder().started()
+    await in_a_recorded_call(recorder)
+    await recorder.app._resync()
+    await recorder.ends()
+    closed = [entry for entry in recorder.disk.said if isinstance(entry, e.RecordingClosed)]
+    assert [entry.at > AT + timedelta(seconds=5) for entry in closed] == [True]
+
+
+async def test_a_recording_that_goes_on_unheard_is_not_touched() -> None:
+    recorder = await Recorder().started()
+    await in_a_recorded_call(recorder)
+    recorder.pbx.talking = {"1.1": "PJSIP/trunk-00000001", "1.2": "PJSIP/101-00000002"}
+    await recorder.app._resync()
+    assert recorder.captures(Phase.RECORDING) == 1
+    assert len(recorder.pbx.recorded) == 2
+    await recorder.ends()
+
+
+async def test_a_recording_that_could_not_begin_is_tried_again_at_the_next_connection() -> None:
+    recorder = await Recorder().started()
+    recorder.pbx.away.update(record=2)
+    await in_a_recorded_call(recorder, Phase.FAILED)
+    recorder.pbx.snoops = {f"pbxrec-{next(iter(recorder.call.captures))}-in"}
+    recorder.pbx.talking = {"1.1": "PJSIP/trunk-00000001", "1.2": "PJSIP/101-00000002"}
+    await recorder.app._resync()
+    await until(lambda: recorder.captures(Phase.RECORDING) == 1)
     await recorder.ends()
