@@ -80,13 +80,15 @@ class Paths(_Section):
 
 class Dialplan(_Section):
     """What is generated and under which names. ``pjsip`` makes endpoints too (off where the admin has their own),
-    each with ``pjsip_options`` beside the usual ones."""
+    each with ``pjsip_options`` beside the usual ones. With ``transfer_codes`` users, and never an outside party, may
+    transfer and park by the codes of features.conf's ``[featuremap]``; there a lone ``#`` transfers unless changed."""
 
     from_users: str = "pbxrec-users"
     from_trunk: str = "pbxrec-trunk"
     trunk: str = "trunk"
     pjsip: bool = False
     toggle_digit: str = Field(default="4", pattern=r"^[0-9]$")
+    transfer_codes: bool = False
     pjsip_options: dict[str, str] = {}
 
 

@@ -73,6 +73,8 @@ class DialplanNames(Protocol):
     @property
     def toggle_digit(self) -> str: ...
     @property
+    def transfer_codes(self) -> bool: ...
+    @property
     def pjsip_options(self) -> Mapping[str, str]: ...
 
 
@@ -149,6 +151,8 @@ def render(
             spellings=table,
             agi=agi_url,
             rings=RINGS,
+            transfer_codes=dialplan.transfer_codes,
+            callee_rights=Safe(f"tk${{{variables.RIGHTS}}}") if dialplan.transfer_codes else Safe(),
             version=version,
         )
 

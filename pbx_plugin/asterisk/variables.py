@@ -22,6 +22,9 @@ DDI = "PBXREC_DDI"
 ROUTE = "PBXREC_ROUTE"
 """Set by the consent AGI for the dialplan: ``yes`` or ``no``, the branch to take."""
 
+RIGHTS = "PBXREC_RIGHTS"
+"""Options of Dial() and Queue() that a calling user may have and an outside caller never; not inherited."""
+
 LINKEDID = "CHANNEL(linkedid)"
 """Asterisk's own name of the call; ARI channels do not carry it unless ``channelvars`` asks for it."""
 

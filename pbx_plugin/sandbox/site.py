@@ -39,6 +39,7 @@ from pbx_plugin.sandbox.site_config import (
     digest_of,
     settings_toml,
 )
+from pbx_plugin.sandbox.site_extras import music
 from pbx_plugin.sandbox.site_people import COMPANY, COUNTRY, RESIDENTS, populate
 from pbx_plugin.services.audit import Desk
 from pbx_plugin.settings import Settings, load_settings
@@ -69,6 +70,7 @@ class Site:
             asterisk_files(self.ports, self.secrets),
             ports=block,
             http_port=self.ports.http,
+            moh=music(),
             detached=detached,
         )
         self.config_path = self.folder / "config.toml"

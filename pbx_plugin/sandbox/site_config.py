@@ -9,6 +9,7 @@ from pathlib import Path
 
 from pbx_plugin.asterisk.install import FOLDER
 from pbx_plugin.asterisk.render import ari_conf, manager_conf
+from pbx_plugin.sandbox import site_extras
 
 TRUNK_HOST = "127.0.0.2"
 """The outside world's address: whoever calls from here is a caller on the company's line."""
@@ -51,9 +52,13 @@ def asterisk_files(ports: Ports, secrets: Secrets) -> dict[str, str]:
     return {
         "ari.conf": ari_conf("pbxrec", secrets.ari, whole=True),
         "manager.conf": manager_conf("pbxrec", secrets.ami, "127.0.0.1", ports.ami),
-        "extensions.conf": "[general]\nstatic = yes\nwriteprotect = yes\n" + include.format("extensions.conf"),
-        "features.conf": "[general]\n[featuremap]\nblindxfer = ##\natxfer = #2\n" + include.format("features.conf"),
-        "queues.conf": "[general]\n" + include.format("queues.conf"),
+        "extensions.conf": "[general]\nstatic = yes\nwriteprotect = yes\n"
+        + include.format("extensions.conf")
+        + site_extras.EXTENSIONS,
+        "features.conf": site_extras.FEATURES + include.format("features.conf"),
+        "queues.conf": "[general]\n" + include.format("queues.conf") + site_extras.QUEUES,
+        "res_parking.conf": site_extras.PARKING,
+        "voicemail.conf": site_extras.VOICEMAIL_BOXES,
         "pjsip.conf": _pjsip(ports, secrets) + include.format("pjsip.conf"),
     }
 
@@ -80,7 +85,8 @@ def _pjsip(ports: Ports, secrets: Secrets) -> str:
 
 def settings_toml(ports: Ports, secrets: Secrets, folder: Path, spool: Path, etc: Path) -> str:
     """Return the product's configuration for this sandbox."""
-    options = "".join(f"{key} = {json.dumps(value)}\n" for key, value in LOOPBACK_MEDIA.items())
+    phones = LOOPBACK_MEDIA | site_extras.PHONE_OPTIONS
+    options = "".join(f"{key} = {json.dumps(value)}\n" for key, value in phones.items())
     return f"""\
 database = "sqlite:///{folder / "state" / "pbx-plugin.sqlite"}"
 
@@ -105,6 +111,7 @@ asterisk_etc = {json.dumps(str(etc))}
 
 [dialplan]
 pjsip = true
+transfer_codes = true
 
 [dialplan.pjsip_options]
 {options}"""

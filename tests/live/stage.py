@@ -23,6 +23,7 @@ from pbx_plugin.sandbox.phone import Leg, Phone
 from pbx_plugin.sandbox.signals import VOICES, Voice, write_voice
 from pbx_plugin.sandbox.site import Site
 from pbx_plugin.sandbox.site_config import TRUNK_HOST
+from pbx_plugin.sandbox.site_extras import MUSIC
 
 T = TypeVar("T")
 ANSWER_MS = 300
@@ -38,7 +39,7 @@ class Stage:
         self._folder.mkdir(parents=True, exist_ok=True)
         self._phones: dict[str, Phone] = {}
         self._voices: dict[str, Voice] = {}
-        self._free_voices = iter(VOICES)
+        self._free_voices = iter(v for v in VOICES if v != MUSIC)
         self._numbers = itertools.count(100)
         self._lock = threading.Lock()
         self._since: datetime | None = None

@@ -20,6 +20,7 @@ class Names:
     trunk: str = "trunk"
     pjsip: bool = True
     toggle_digit: str = "4"
+    transfer_codes: bool = False
     pjsip_options: Mapping[str, str] = field(default_factory=dict)
 
 

@@ -167,6 +167,19 @@ def test_a_ring_group_rings_all_its_members_phones(plan: Dialplan) -> None:
     ]
 
 
+def test_codes_for_transfer_are_users_alone_and_only_where_wanted() -> None:
+    assert "RIGHTS" not in generated(company())["extensions.conf"]
+    plan = dialplan(generated(company(), transfer_codes=True)["extensions.conf"])
+    assert plan["pbxrec-inside"]["101"][1].data == "PJSIP/101,30,b(pbxrec-callee^s^1)tk${PBXREC_RIGHTS}"
+    assert plan["pbxrec-inside"]["800"][3].data == "asked,b(pbxrec-callee^s^1)tk${PBXREC_RIGHTS},,,300"
+    assert plan["pbxrec-inside"]["801"][2].data == "PJSIP/101&PJSIP/102,60,b(pbxrec-callee^s^1)tk${PBXREC_RIGHTS}"
+    # Whom a user calls outside gets no right; who calls has one only after the phone was found to be a user's.
+    assert plan["pbxrec-outside"]["_XX."][2].data == "PJSIP/${EXTEN}@trunk,90,${PBXREC_RIGHTS}"
+    steps = [step.data for step in plan["pbxrec-caller"]["s"]]
+    assert steps[0] == "PBXREC_RIGHTS="
+    assert steps.index("PBXREC_RIGHTS=TK") > next(n for n, step in enumerate(steps) if "DIALPLAN_EXISTS" in step)
+
+
 def test_the_star_code_is_where_the_settings_say() -> None:
     files = generated(company(), toggle_digit="9")
     assert sections(files["features.conf"]) == [
