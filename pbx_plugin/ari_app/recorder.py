@@ -128,7 +128,7 @@ class RecorderApp:
         except StoreUnavailableError:
             return None
         self._revision = revision
-        return Book.of(rules, now())
+        return await asyncio.to_thread(Book.of, rules, now())
 
     async def _refresh(self) -> None:
         while True:

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from datetime import datetime
 
 import structlog
@@ -38,16 +39,19 @@ class Switchboard:
 
     def happen(self, happening: h.Happening) -> None:
         """Let one thing happen. Whatever goes wrong in one call is logged and never reaches another."""
-        try:
+        with _logged(happening):
             self._happen(happening)
-        except Exception:
-            log.exception("a happening could not be taken", happening=repr(happening)[:400])
 
     def rules_changed(self, book: Book, at: datetime) -> None:
         """Put a new rulebook in force: new calls by it, running ones as far as its exclusions go."""
         self.book = book
         for call_id in tuple(self.calls):
-            self._advance(call_id, h.RulesChanged(at))
+            with _logged(h.RulesChanged(at)):
+                self._advance(call_id, h.RulesChanged(at))
+
+    def knows(self, media: str) -> bool:
+        """Tell whether a running call has that capture."""
+        return media in self._by_media
 
     def call_of(self, channel: str) -> CallState | None:
         """Return the call that a channel belongs to."""
@@ -134,3 +138,11 @@ class Switchboard:
             self._by_linkedid.pop(linkedid, None)
         for bridge in [bridge for bridge, call_id in self._by_bridge.items() if call_id == call.call_id]:
             del self._by_bridge[bridge]
+
+
+@contextmanager
+def _logged(happening: h.Happening) -> Iterator[None]:
+    try:
+        yield
+    except Exception:
+        log.exception("a happening could not be taken", happening=repr(happening)[:400])

@@ -29,6 +29,10 @@ class CaptureWatch:
         """Take a RecordingFinished or RecordingFailed event."""
         name = str(event["recording"]["name"])
         media = name.rpartition("/")[2].rpartition("-")[0]
+        # Strangers' recordings and those of calls that are over are none of ours.
+        self._ended = {known: names for known, names in self._ended.items() if self._switchboard.knows(known)}
+        if not self._switchboard.knows(media):
+            return
         ended = self._ended.setdefault(media, set())
         ended.add(name)
         if len(ended) < 2:

@@ -9,7 +9,7 @@ special case: whatever led here, the same comparison says what is missing and wh
 from __future__ import annotations
 
 from dataclasses import replace
-from datetime import datetime
+from datetime import datetime, timedelta
 from uuid import UUID, uuid5
 
 from pbx_plugin.domain import happenings as h
@@ -28,6 +28,9 @@ from pbx_plugin.domain.entries import (
 from pbx_plugin.domain.reconcile import finalise, reconcile
 from pbx_plugin.domain.toggle import press
 from pbx_plugin.domain.turn import Turn
+
+AT_ONCE = timedelta(seconds=2)
+"""A recording that Asterisk ends sooner than this after its start is refused by it, a full disk for one."""
 
 CALL_NAMESPACE = UUID("6f3f7c0e-4c57-4a5a-9a3c-6b1f6a0c9a11")
 """Call ids are made from Asterisk's own id and the linkedid: seeing a call again (restart, replay) finds it again."""
@@ -124,6 +127,11 @@ def _appear(turn: Turn, seen: h.LegAppeared) -> None:
     user = turn.book.by_device.get(seen.device)
     local = seen.name.rpartition(";")[0] if seen.name.startswith("Local/") else ""
     number = Number(user.extension, user.ddi) if user else turn.book.number(seen.number, call.country)
+    if user and user.tenant_id != call.tenant_id:
+        # A company on the same PBX is the outside world: its rules, rows and switches are its own.
+        number, user = Number(user.ddi, user.ddi), None
+    if call.ended_at is not None:
+        turn.call = replace(call, ended_at=None)
     leg = Leg(seen.channel, seen.name, number, user, local, seen.originating, carried=seen.carried)
     turn.put(leg)
     if not local:
@@ -238,6 +246,8 @@ def _capture_news(turn: Turn, news: CaptureNews) -> None:
             if capture.closed_at is None:
                 turn.say(RecordingClosed(capture.media, news.at, "Asterisk ended the recording"))
                 capture = replace(capture, closed_at=news.at)
+                if news.at - (capture.in_at or capture.since) < AT_ONCE:
+                    _give_up(turn, capture, "Asterisk ended the recording at once")
             finalise(turn, capture)
         case h.MediaSettled() if capture.phase is Phase.FINALISING:
             turn.drop(capture)
@@ -251,6 +261,13 @@ def _capture_news(turn: Turn, news: CaptureNews) -> None:
             finalise(turn, capture)
         case _:
             pass  # doubled news
+
+
+def _give_up(turn: Turn, capture: Capture, why: str) -> None:
+    """Leave a failed capture in the place of one that ended, so that its conversation is not tried in a loop."""
+    media = turn.next_id("media")
+    failed = replace(capture, media=media, phase=Phase.FAILED, failure=why, since=turn.at)
+    turn.set(replace(failed, intended_at=None, in_at=None, out_at=None, closed_at=None))
 
 
 def _announced(turn: Turn, capture: Capture, news: h.AnnouncementDone) -> None:

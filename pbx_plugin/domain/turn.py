@@ -73,10 +73,13 @@ class Turn:
         self.say(Gap(gap_id, call.call_id, call.tenant_id, user_id, capture.since, self.at, capture.failure))
 
     def next_id(self, what: str) -> str:
-        """Return a new id of this call: the same again when the same call is replayed."""
+        """Return a new id of this call: the same again when the same call is replayed.
+
+        A call that is seen anew (its memory could not be read) began anew, so that no id of its first life comes again.
+        """
         number = self.call.counter + 1
         self.call = replace(self.call, counter=number)
-        return str(uuid5(UUID(self.call.call_id), f"{what} {number}"))
+        return str(uuid5(UUID(self.call.call_id), f"{what} {self.call.began_at.isoformat()} {number}"))
 
     def refresh_marks(self, cause: str) -> None:
         """Work the marks out anew, and say so when they changed."""

@@ -7,7 +7,6 @@ from call_story import Story, rules
 
 from pbx_plugin.domain import commands as c
 from pbx_plugin.domain import entries as e
-from pbx_plugin.domain import happenings as h
 from pbx_plugin.domain.call import Consent
 from pbx_plugin.domain.policy import Announce
 from pbx_plugin.services.callmemory import recall, remember
@@ -360,86 +359,3 @@ def test_an_exclusion_that_was_found_stays_with_the_call() -> None:
     story = Story().exclude(0.0, "+4531200118")
     story.tell(INCOMING.format(to=101)).exclude(5.0, "+4531200999").tell(END)
     assert story.segments() == []
-
-
-THREE = """
-    4.0 ring T2 trunk +4531200119 > +4570100101
-    4.1 join T2 B1
-"""
-
-
-def test_everybody_outside_is_told_before_a_call_of_three_is_recorded_and_nobody_twice() -> None:
-    story = Story(rules(announce=Announce.OR_DO_NOT_RECORD)).tell(INCOMING.format(to=101) + "3.9 told 1" + THREE)
-    assert [played.channels for played in story.commands(c.PlayAnnouncement)] == [("T1",), ("T2",)]
-    assert len(story.segments()) == 1
-    story.tell("6.0 told 2\n 8.0 gone T2")
-    assert [segment[1:3] for segment in story.segments()] == [(3.9, 4.1), (6.0, 8.0), (8.0, None)]
-    assert len(story.commands(c.PlayAnnouncement)) == 2
-
-
-def test_two_outside_parties_who_were_never_told_are_both_told() -> None:
-    story = Story(rules(announce=Announce.OR_DO_NOT_RECORD)).tell(INCOMING.format(to=111) + THREE + "5.0 press A1")
-    assert [played.channels for played in story.commands(c.PlayAnnouncement)] == [("T1", "T2")]
-
-
-def test_a_recording_that_asterisk_refused_is_not_tried_in_a_loop() -> None:
-    story = Story(answers=False).tell(INCOMING.format(to=101))
-    (asked,) = story.commands(c.StartCapture)
-    story.happen(h.CaptureFailed(story.at, asked.media, "no space"))
-    story.happen(h.CaptureEnded(story.at, asked.media))
-    assert len(story.commands(c.StartCapture)) == 1
-    assert story.commands(c.FinaliseMedia) == []
-
-
-def test_a_recording_that_failed_is_tried_again_when_the_recorder_is_connected_anew() -> None:
-    story = Story(answers=False).tell(INCOMING.format(to=101))
-    (asked,) = story.commands(c.StartCapture)
-    story.happen(h.CaptureFailed(story.at, asked.media, "no answer"))
-    story.happen(h.TryAgain(story.at, asked.media))
-    assert [gap.reason for gap in story.entries(e.Gap)] == ["no answer"]
-    first, second = story.commands(c.StartCapture)
-    assert second.media != first.media
-
-
-def test_an_announcement_that_a_restart_broke_off_is_made_again() -> None:
-    story = Story(rules(announce=Announce.OR_DO_NOT_RECORD)).tell(INCOMING.format(to=101))
-    (played,) = story.commands(c.PlayAnnouncement)
-    story.happen(h.TryAgain(story.at, played.media))
-    story.tell("7.0 told 2")
-    assert [segment[:2] for segment in story.segments()] == [("u101", 7.0)]
-
-
-def test_a_stop_in_the_middle_of_a_start_ends_in_one_outcome_whichever_answer_comes_first() -> None:
-    for answers in (("failed", "ended"), ("started", "ended"), ("ended", "failed"), ("ended", "started")):
-        story = Story(answers=False).tell(INCOMING.format(to=101) + "3.0 mark T1 consent=refused")
-        (asked,) = story.commands(c.StartCapture)
-        assert len(story.commands(c.StopCapture)) == 1
-        for answer in answers:
-            match answer:
-                case "failed":
-                    story.happen(h.CaptureFailed(story.at, asked.media, "not wanted"))
-                case "started":
-                    story.happen(h.CaptureStarted(story.at, asked.media, story.at, story.at))
-                case "ended":
-                    story.happen(h.CaptureEnded(story.at, asked.media))
-        if story.call.captures:
-            assert len(story.commands(c.FinaliseMedia)) == 1
-            story.happen(h.MediaSettled(story.at, asked.media))
-        assert story.call.captures == {}
-        assert len(story.commands(c.StartCapture)) == 1
-
-
-def test_a_recording_of_three_names_the_outside_party_not_the_colleague() -> None:
-    story = Story().tell("""
-        0.0 ring A2 102 > 101
-        0.1 down A1 101 linked-A2
-        1.0 join A2 B1
-        1.0 join A1 B1
-        2.0 ring T1 trunk +4531200118 > +4570100101
-        3.0 join T1 B1
-    """)
-    last = [intent for intent in story.entries(e.RecordingIntended) if intent.anchor_channel == "T1"]
-    assert {(intent.user_id, intent.other_e164) for intent in last} == {
-        ("u101", "+4531200118"),
-        ("u102", "+4531200118"),
-    }
