@@ -1,12 +1,14 @@
 # Each target is a plain sh script under deploy/, for machines without make. All of them set themselves up.
-.PHONY: help setup demo check test bench
+.PHONY: help setup demo check test bench docs picture
 
 help:
 	@echo 'make demo    real calls between two phones, recorded (KEEP=1 leaves it up)'
 	@echo 'make test    everything: the checks, then real calls on a real Asterisk'
 	@echo 'make check   form, types, floors, unit and contract tests'
 	@echo 'make bench   what recording costs, on this machine'
+	@echo 'make docs    docs/commands.md anew, from the program'
+	@echo 'make picture docs/demo.svg anew, from a real demonstration'
 	@echo 'make setup   only get ready: system packages, Python environment, Asterisk'
 
-setup demo check test bench:
+setup demo check test bench docs picture:
 	@sh deploy/$@.sh

@@ -8,6 +8,7 @@ from collections.abc import Iterator
 from itertools import pairwise
 from pathlib import Path
 from typing import Any
+from xml.etree import ElementTree
 
 import pytest
 import typer
@@ -320,3 +321,16 @@ def test_every_block_is_closed_and_every_table_has_the_same_columns_throughout(p
     for first, second in pairwise(lines):
         if first.startswith("|") and second.startswith("|"):
             assert len(re.findall(r"(?<!\\)\|", first)) == len(re.findall(r"(?<!\\)\|", second)), second
+
+
+# The picture
+
+
+def test_the_picture_is_small_fetches_nothing_and_shows_a_whole_call() -> None:
+    picture = TOP / "docs" / "demo.svg"
+    assert picture.stat().st_size < 150_000
+    text = picture.read_text()
+    assert re.findall(r"https?://[^\"]*|url\(|@import|<image|<script|href", text) == ["http://www.w3.org/2000/svg"]
+    said = "\n".join(ElementTree.fromstring(text).itertext()).replace("\xa0", " ")
+    for words in ("Call 1:", "Rule 9 (group recorded with consent)", "Consent evidence", "SHA-256", "L Rikke", "R +45"):
+        assert words in said
