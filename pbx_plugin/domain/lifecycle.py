@@ -246,7 +246,8 @@ def _capture_news(turn: Turn, news: CaptureNews) -> None:
             if capture.closed_at is None:
                 turn.say(RecordingClosed(capture.media, news.at, "Asterisk ended the recording"))
                 capture = replace(capture, closed_at=news.at)
-                if news.at - (capture.in_at or capture.since) < AT_ONCE:
+                # One that never began was not refused: it ended with the run of the recorder that had asked for it.
+                if capture.in_at and news.at - capture.in_at < AT_ONCE:
                     _give_up(turn, capture, "Asterisk ended the recording at once")
             finalise(turn, capture)
         case h.MediaSettled() if capture.phase is Phase.FINALISING:
