@@ -97,6 +97,7 @@ class CallState:
     """Everything known of a running call. ``sticky`` are marks that stay although the leg that brought them is gone.
 
     ``excluded`` is the exclusion that somebody on the call was found under; it stays for the call's life.
+    ``pressed`` is when the star code was last pressed on each channel.
     ``counter`` makes ids, ``segments`` counts the recordings that are filed under this call.
     """
 
@@ -114,6 +115,7 @@ class CallState:
     marks: Marks = field(default_factory=Marks)
     legs: dict[str, Leg] = field(default_factory=dict)
     switches: dict[str, Switch] = field(default_factory=dict)
+    pressed: dict[str, datetime] = field(default_factory=dict)
     decided: dict[str, Decided] = field(default_factory=dict)
     captures: dict[str, Capture] = field(default_factory=dict)
     announced: frozenset[str] = frozenset()
@@ -172,6 +174,7 @@ def merge_calls(older: CallState, younger: CallState) -> CallState:
         off_at_start=older.off_at_start,
         legs=older.legs | younger.legs,
         switches=younger.switches | older.switches,
+        pressed=younger.pressed | older.pressed,
         decided=older.decided,
         captures=younger.captures | older.captures,
         announced=older.announced | younger.announced,

@@ -20,6 +20,10 @@ def press(turn: Turn, channel: str) -> None:
     leg = turn.call.legs.get(channel)
     if leg is None or leg.user is None:
         return
+    # A press that is told twice is one press: taken twice, it would be on and off again.
+    if turn.at == turn.call.pressed.get(channel):
+        return
+    turn.call = replace(turn.call, pressed={**turn.call.pressed, channel: turn.at})
     hold_ends = turn.call.policy.hold_closes_segment
     talking = any(channel in talk.members for talk in conversations(turn.call.legs.values(), hold_ends=hold_ends))
     last = turn.call.decided.get(leg.user.id)

@@ -25,3 +25,13 @@ def test_a_recording_that_a_killed_recorder_had_only_asked_for_is_asked_for_anew
     story.happen(h.CaptureEnded(story.at + timedelta(milliseconds=50), asked.media))
     assert [command.media != asked.media for command in story.commands(c.StartCapture)] == [False, True]
     assert story.entries(e.Gap) == []
+
+
+def test_one_press_that_is_told_twice_switches_once() -> None:
+    story = Story().tell(ANSWERED.replace("101", "111"))
+    press = h.TogglePressed(story.at + timedelta(seconds=1), "A1")
+    story.happen(press)
+    story.happen(press)
+    assert [command.tone for command in story.commands(c.PlayTone)] == ["toggle-on"]
+    story.happen(h.TogglePressed(story.at + timedelta(seconds=2), "A1"))
+    assert [command.tone for command in story.commands(c.PlayTone)] == ["toggle-on", "toggle-off"]
