@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import errno
-import json as json_module
 import os
 import secrets
 from contextlib import suppress
@@ -12,7 +11,7 @@ from pathlib import Path
 from typing import Annotated, Any
 
 import typer
-from sqlalchemy import make_url
+from sqlalchemy import URL, make_url
 from sqlalchemy.exc import ArgumentError
 
 from pbx_plugin import clock
@@ -24,6 +23,7 @@ from pbx_plugin.db import migrate
 from pbx_plugin.db.directory import change_directory
 from pbx_plugin.db.engine import make_engine
 from pbx_plugin.domain.rulebook import Tenant
+from pbx_plugin.domain.toml_text import toml_value
 from pbx_plugin.services import numbering
 from pbx_plugin.services.audit import Desk
 from pbx_plugin.services.directory import RefusedError
@@ -95,13 +95,15 @@ def init(
         spool=spool.absolute(),
         asterisk_etc=asterisk_etc.absolute(),
     )
+    for text in (*map(str, paths.model_dump().values()), trunk, ari_host, ami_host, agi_host):
+        _require_text(text)
     tenant = Tenant(
         id=new_id(),
         name=numbering.clean_name(company, "the company's name"),
         country=numbering.clean_country(country),
         language=numbering.clean_language(language),
     )
-    url = database or f"sqlite:///{paths.state / 'pbx-plugin.sqlite'}"
+    url = database or URL.create("sqlite", database=str(paths.state / "pbx-plugin.sqlite")).render_as_string()
     ari_password, ami_secret = secrets.token_urlsafe(24), secrets.token_urlsafe(24)
     sections: dict[str, dict[str, Any]] = {
         "ari": {"host": ari_host, "port": ari_port, "user": Ari().user, "password": ari_password},
@@ -117,12 +119,13 @@ def init(
             paths.state / "asterisk" / "pbxrec_ari.conf": ari_conf(Ari().user, ari_password),
         }
     except ArgumentError as error:
-        raise RefusedError(
-            f"--database {database!r} is not a database URL: write it as sqlite:////path/file"
-        ) from error
+        # What has an @ may have a password.
+        typed = "(not shown)" if "@" in database else repr(database)
+        raise RefusedError(f"--database {typed} is not a database URL: write it as sqlite:////path/file") from error
     except RenderError as error:
         raise RefusedError(str(error)) from error
     wish = _Wish(chosen, paths, url, tenant, _toml(url, sections), snippets)
+    _check(wish)
     if not dry_run:
         with speech.working("making the site"):
             tenant = _make(wish, actor or whoever())
@@ -146,6 +149,21 @@ def upgrade(json: Json = False) -> None:
         speech.line(f"the database has schema {migrate.newest()} now")
 
 
+def _require_text(value: str) -> None:
+    try:
+        value.encode()
+    except UnicodeEncodeError as error:
+        raise RefusedError(f"{value!r} is not valid text and cannot be kept: type it again in UTF-8") from error
+
+
+def _check(wish: _Wish) -> None:
+    """Refuse what could not be used once it is written."""
+    try:
+        make_engine(wish.database).dispose()
+    except (ImportError, ArgumentError) as error:
+        raise RefusedError(f"the database URL cannot be used: {error}") from error
+
+
 def _make(wish: _Wish, actor: str) -> Tenant:
     try:
         for folder in wish.folders:
@@ -159,8 +177,6 @@ def _make(wish: _Wish, actor: str) -> Tenant:
         _write(wish.config, wish.toml, replace=False)
     except FileExistsError as error:
         raise RefusedError(f"configuration {wish.config} is there already and is never overwritten") from error
-    except (ImportError, ArgumentError) as error:
-        raise RefusedError(f"the database URL cannot be used: {error}") from error
     except OSError as error:
         raise TroubleError(f"the site cannot be made: {error}; no configuration was written") from error
     return tenant
@@ -213,10 +229,10 @@ def _write(path: Path, text: str, *, replace: bool) -> None:
 def _toml(database: str, sections: dict[str, dict[str, Any]]) -> str:
     lines = [
         "# Configuration of pbx-plugin. It holds passwords: mode 0640.",
-        f"database = {json_module.dumps(database)}",
+        f"database = {toml_value(database)}",
     ]
     for name, values in sections.items():
-        lines += ["", f"[{name}]", *(f"{key} = {json_module.dumps(value)}" for key, value in values.items())]
+        lines += ["", f"[{name}]", *(f"{key} = {toml_value(value)}" for key, value in values.items())]
     return "\n".join(lines) + "\n"
 
 

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import hashlib
-import json
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from sqlalchemy import URL
+
 from pbx_plugin.asterisk.install import FOLDER
 from pbx_plugin.asterisk.render import ari_conf, manager_conf
+from pbx_plugin.domain.toml_text import toml_value
 from pbx_plugin.sandbox import site_extras
 
 TRUNK_HOST = "127.0.0.2"
@@ -86,28 +88,29 @@ def _pjsip(ports: Ports, secrets: Secrets) -> str:
 def settings_toml(ports: Ports, secrets: Secrets, folder: Path, spool: Path, etc: Path) -> str:
     """Return the product's configuration for this sandbox."""
     phones = LOOPBACK_MEDIA | site_extras.PHONE_OPTIONS
-    options = "".join(f"{key} = {json.dumps(value)}\n" for key, value in phones.items())
+    database = URL.create("sqlite", database=str(folder / "state" / "pbx-plugin.sqlite")).render_as_string()
+    options = "".join(f"{key} = {toml_value(value)}\n" for key, value in phones.items())
     return f"""\
-database = "sqlite:///{folder / "state" / "pbx-plugin.sqlite"}"
+database = {toml_value(database)}
 
 [ari]
 port = {ports.http}
 user = "pbxrec"
-password = {json.dumps(secrets.ari)}
+password = {toml_value(secrets.ari)}
 
 [ami]
 port = {ports.ami}
 user = "pbxrec"
-secret = {json.dumps(secrets.ami)}
+secret = {toml_value(secrets.ami)}
 
 [agi]
 port = {ports.agi}
 
 [paths]
-state = {json.dumps(str(folder / "state"))}
-archive = {json.dumps(str(folder / "archive"))}
-spool = {json.dumps(str(spool))}
-asterisk_etc = {json.dumps(str(etc))}
+state = {toml_value(str(folder / "state"))}
+archive = {toml_value(str(folder / "archive"))}
+spool = {toml_value(str(spool))}
+asterisk_etc = {toml_value(str(etc))}
 
 [dialplan]
 pjsip = true

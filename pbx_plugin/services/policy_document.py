@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -18,6 +17,7 @@ from pbx_plugin.domain.policy import (
     PolicyVersion,
 )
 from pbx_plugin.domain.rulebook import Tenant
+from pbx_plugin.domain.toml_text import toml_value
 from pbx_plugin.services import numbering
 from pbx_plugin.services.directory import UNDEFINED, Department, RefusedError
 
@@ -111,10 +111,10 @@ def from_document(document: Mapping[str, Any], number: int, names: Names) -> Pol
 def as_toml(document: Mapping[str, Any], heading: str) -> str:
     """Return the document as TOML to edit, with ``heading`` as its comment."""
     lines = [f"# {line}" for line in heading.splitlines()] + [""]
-    lines += [f"{key} = {_toml(value)}" for key, value in document.items() if not isinstance(value, dict)]
+    lines += [f"{key} = {toml_value(value)}" for key, value in document.items() if not isinstance(value, dict)]
     for key, table in document.items():
         if isinstance(table, dict):
-            lines += ["", f"[{key}]", *(f"{_toml_text(name)} = {_toml(value)}" for name, value in table.items())]
+            lines += ["", f"[{key}]", *(f"{toml_value(name)} = {toml_value(value)}" for name, value in table.items())]
     return "\n".join(lines) + "\n"
 
 
@@ -221,17 +221,3 @@ def _table(value: object, key: str) -> Mapping[str, Any]:
     if not isinstance(value, Mapping):
         raise RefusedError(f"policy: {key} is {value!r}: give a table of settings")
     return value
-
-
-def _toml(value: object) -> str:
-    if isinstance(value, bool):
-        return "true" if value else "false"
-    if isinstance(value, int):
-        return str(value)
-    if isinstance(value, list):
-        return "[" + ", ".join(_toml(item) for item in value) + "]"
-    return _toml_text(str(value))
-
-
-def _toml_text(text: str) -> str:
-    return json.dumps(text, ensure_ascii=False).replace("\x7f", "\\u007f")

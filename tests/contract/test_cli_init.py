@@ -105,17 +105,33 @@ def test_a_company_that_is_in_the_database_already_is_kept(tmp_path: Path) -> No
         (("--ami-port", "http"), "'http'"),
         (("--database", "not a url"), "'not a url'"),
         (("--database", "oracle://u:secret@h/d"), "database URL"),
+        (("--database", "nobodyknows://u:secret@h/d"), "database URL"),
+        (("--database", "nobody-knows://u:secret@h/d"), "database URL"),
     ],
 )
-def test_bad_values_are_refused_before_a_configuration_is_written(
-    tmp_path: Path, words: tuple[str, ...], told: str
-) -> None:
+def test_bad_values_are_refused_before_anything_is_made(tmp_path: Path, words: tuple[str, ...], told: str) -> None:
     said = init(tmp_path, *words)
     assert said.code == 2, said
     assert told in said.err
     assert "secret" not in said.err
     assert said.err.count("\n") == 1
-    assert not (tmp_path / "etc/config.toml").exists()
+    assert made(tmp_path) == []
+
+
+@pytest.mark.parametrize("name", ["a b", 'say "x"', "\U0001f600 Æ", "50%41?#&;$x", "back\\slash", "\x7f\tx"])
+def test_a_folder_may_have_any_name(tmp_path: Path, name: str) -> None:
+    folder = tmp_path / name
+    said = init(folder)
+    assert said.code == 0, said.err
+    listed = type_in("--config", str(folder / "etc/config.toml"), "users", "list", "--json")
+    assert (listed.code, listed.err) == (0, "")
+    assert (folder / "state/pbx-plugin.sqlite").is_file()
+
+
+def test_a_folder_whose_name_is_no_text_is_refused(tmp_path: Path) -> None:
+    said = init(tmp_path / "bytes\udcff")
+    assert (said.code, said.err.count("\n")) == (2, 1)
+    assert made(tmp_path) == []
 
 
 def test_a_database_password_is_not_shown(tmp_path: Path) -> None:

@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from sqlalchemy import make_url
 
 from pbx_plugin.domain.call import Mode
 from pbx_plugin.sandbox.site_config import Ports, Secrets, asterisk_files, settings_toml
@@ -94,3 +95,13 @@ def test_the_command_line_is_told_with_its_configuration(info: Info) -> None:
     assert info["pids"] == {"asterisk": 11, "recorder": 12, "agi": 13}
     assert info["up"] is True
     assert set(info["versions"]) == {"pbx_plugin", "asterisk", "python"}
+
+
+@pytest.mark.parametrize("name", ["a b", 'say "x"', "\U0001f600 Æ", "50%41?#&;$x", "back\\slash"])
+def test_the_folder_may_have_any_name(tmp_path: Path, name: str) -> None:
+    folder = tmp_path / name
+    config = tmp_path / "config.toml"
+    config.write_text(settings_toml(PORTS, SECRETS, folder, folder / "spool", folder / "etc"), encoding="utf-8")
+    settings = load_settings(config)
+    assert settings.paths.archive == folder / "archive"
+    assert make_url(settings.database).database == str(folder / "state" / "pbx-plugin.sqlite")
