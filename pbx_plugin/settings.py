@@ -101,6 +101,19 @@ class Recorder(_Section):
     shortest_ms: int = 200
 
 
+class Bridge(_Section):
+    """The application that rings and bridges hunt groups, in seconds unless the name says otherwise.
+
+    ``app`` is its Stasis application. ``digit_timeout_ms`` is how long a star waits for the digit behind it.
+    """
+
+    app: str = Field(default="pbxrec-bridge", pattern=r"^[A-Za-z0-9_-]+$")
+    heartbeat: float = 5.0
+    heartbeat_patience: float = 3.0
+    rulebook_refresh: float = 1.0
+    digit_timeout_ms: int = 1000
+
+
 class Settings(BaseSettings):
     """The whole configuration of one site."""
 
@@ -113,6 +126,7 @@ class Settings(BaseSettings):
     paths: Paths = Paths()
     dialplan: Dialplan = Dialplan()
     recorder: Recorder = Recorder()
+    bridge: Bridge = Bridge()
 
     @classmethod
     def settings_customise_sources(

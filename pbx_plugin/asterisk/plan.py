@@ -50,12 +50,13 @@ class UserPlan:
 
 @dataclass(frozen=True, slots=True)
 class GroupPlan:
-    """A hunt group's number; ``queue`` is empty for a ring group."""
+    """A hunt group's number; ``queue`` is empty for a ring group. ``bridged`` ones go to our own application first."""
 
     number: Safe
     id: Safe
     queue: Safe
     devices: Safe
+    bridged: bool
 
 
 @dataclass(frozen=True, slots=True)
@@ -181,8 +182,9 @@ def _group(group: HuntGroup, members: tuple[Phone, ...]) -> GroupPlan:
     number = escape.extension(group.number, f"number of hunt group {group.id!r}")
     identifier = escape.identifier(group.id, f"id of hunt group {number}")
     if group.kind is GroupKind.QUEUE:
-        return GroupPlan(number, identifier, escape.queue_name(group.name, f"queue of hunt group {number}"), Safe())
-    return GroupPlan(number, identifier, Safe(), _dialled(members, f"hunt group {number}"))
+        queue = escape.queue_name(group.name, f"queue of hunt group {number}")
+        return GroupPlan(number, identifier, queue, Safe(), group.bridging.on)
+    return GroupPlan(number, identifier, Safe(), _dialled(members, f"hunt group {number}"), group.bridging.on)
 
 
 def _dialled(phones: tuple[Phone, ...], told: str) -> Safe:

@@ -49,6 +49,9 @@ TRUNK_OPTIONS = {"disallow": "all", "allow": "alaw,ulaw", "direct_media": "no", 
 """What the generated endpoint of the outside line has, unless the settings or :class:`TrunkLine` say otherwise."""
 
 
+BRIDGE_APP = "pbxrec-bridge"
+"""The Stasis application of bridged hunt groups, unless the settings name another."""
+
 RINGS = {
     "user": Safe("30"),
     "member": Safe("20"),
@@ -121,11 +124,14 @@ def render(
     agi: AgiAddress,
     secrets: Mapping[str, str] | None = None,
     pjsip: Pjsip | None = None,
+    bridge_app: str = BRIDGE_APP,
 ) -> dict[str, str]:
     """Return the text of every file by its name, as it belongs into ``<asterisk_etc>/pbx-plugin.d/``.
 
     ``secrets`` maps a device to the MD5 digest of ``name:asterisk:password`` and is needed for every PJSIP device
-    when ``dialplan.pjsip`` is on. Every file begins with a header and a hash of its own body; ``extensions.conf``
+    when ``dialplan.pjsip`` is on. ``bridge_app`` is the application of bridged groups.
+
+    Every file begins with a header and a hash of its own body; ``extensions.conf``
     also names the hash of the whole set, which :func:`version_of` reads.
 
     Raises RenderError naming field and value when something cannot be made safe, when two things have one number,
@@ -149,6 +155,7 @@ def render(
             **names,
             **plan.for_extensions(),
             spellings=table,
+            bridge_app=escape.context(bridge_app, "bridge application"),
             agi=agi_url,
             rings=RINGS,
             transfer_codes=dialplan.transfer_codes,

@@ -12,7 +12,7 @@ from pbx_plugin.resources import resource_dir
 
 _NAMES = {
     name: Safe(getattr(variables, name))
-    for name in ("CONSENT", "PRESENTED", "DDI", "ROUTE", "RIGHTS", "FEATURE", "AGI_CONSENT", "AGI_TOGGLE")
+    for name in ("CONSENT", "PRESENTED", "DDI", "ROUTE", "RIGHTS", "FEATURE", "HUNTED", "AGI_CONSENT", "AGI_TOGGLE")
 }
 
 

@@ -25,6 +25,9 @@ ROUTE = "PBXREC_ROUTE"
 RIGHTS = "PBXREC_RIGHTS"
 """Options of Dial() and Queue() that a calling user may have and an outside caller never; not inherited."""
 
+HUNTED = "PBXREC_HUNTED"
+"""Set to ``yes`` by the bridge application when it gives a caller back for whom it has rung in vain."""
+
 LINKEDID = "CHANNEL(linkedid)"
 """Asterisk's own name of the call; ARI channels do not carry it unless ``channelvars`` asks for it."""
 
@@ -46,7 +49,7 @@ EVENT_HEARTBEAT = "PBXRecHeartbeat"
 """UserEvent that the recorder sends itself to find out whether it still hears anything."""
 
 SNOOP_PREFIX = "pbxrec-"
-"""Every channel that we create ourselves has an id that begins so."""
+"""Every channel that the recorder creates has an id that begins so: none of them is a leg of a call."""
 
 FEATURE = "pbxrec-toggle"
 """Name in features.conf's applicationmap."""

@@ -100,6 +100,19 @@ def dialplan(settings: Settings, files: dict[str, str], installer: DialplanInsta
         yield fail("dialplan in Asterisk", f"loaded is {', '.join(loaded) or 'no version of ours'}", mend)
 
 
+def bridge(settings: Settings, groups: list[str]) -> Check:
+    """Look whether the bridge is there for these groups, which are set to be bridged."""
+    told = ", ".join(groups)
+    mend = "start 'pbx-plugin run'; until then Asterisk rings these groups in its own way"
+    try:
+        status, _body, _date = _get(settings, f"/ari/applications/{settings.bridge.app}")
+    except (OSError, HTTPException) as error:
+        return warn("bridge", f"Asterisk does not say whether {told} can be bridged: {error}", mend)
+    if status != 200:
+        return warn("bridge", f"not connected to Asterisk (application {settings.bridge.app}), for {told}", mend)
+    return ok("bridge", f"connected to Asterisk as {settings.bridge.app}, for {told}")
+
+
 def channelvars(settings: Settings) -> Check:
     """Look whether ari.conf lets events carry the marks."""
     path = settings.paths.asterisk_etc / "ari.conf"

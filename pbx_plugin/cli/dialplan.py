@@ -35,7 +35,8 @@ def rendered(settings: Settings) -> dict[str, str]:
             f"dialplan: phone {lacking[0]} has no password yet: give it one with 'pbx-plugin users phone'"
         )
     try:
-        return render(book, settings.dialplan, settings.agi, digests, Pjsip(options=settings.dialplan.pjsip_options))
+        pjsip = Pjsip(options=settings.dialplan.pjsip_options)
+        return render(book, settings.dialplan, settings.agi, digests, pjsip, settings.bridge.app)
     except RenderError as error:
         raise TroubleError(f"dialplan: {error}; mend it with 'pbx-plugin users', 'groups' or 'numbers'") from error
 

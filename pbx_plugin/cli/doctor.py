@@ -60,6 +60,9 @@ def examine() -> Iterator[Check]:
     yield check_asterisk.ami(settings)
     yield check_asterisk.agi(settings)
     if rulebook is not None:
+        bridged = [group.name for group in rulebook.groups if group.bridging.on]
+        if bridged:
+            yield check_asterisk.bridge(settings, bridged)
         yield from _dialplan(settings)
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from enum import StrEnum
 from typing import Annotated, Any
 
@@ -9,6 +10,7 @@ import typer
 
 from pbx_plugin.cli import speech
 from pbx_plugin.cli.frame import WIDE, Actor, Company, DryRun, Json, changing, looking
+from pbx_plugin.domain.bridging import Bridging, Strategy
 from pbx_plugin.domain.policy import GroupKind, GroupPolicy, HuntGroup
 from pbx_plugin.services import groups, policies
 from pbx_plugin.services.audit import Desk
@@ -30,6 +32,15 @@ Members = Annotated[
     typer.Option("--member", metavar="USER", help="User by extension, in ringing order; repeat for several."),
 ]
 
+Bridged = Annotated[
+    bool | None, typer.Option("--bridged/--not-bridged", help="Let 'pbx-plugin bridge' ring and bridge its calls.")
+]
+Rings = Annotated[Strategy | None, typer.Option("--strategy", help="Bridged: who is rung, in which order.")]
+RingSeconds = Annotated[int | None, typer.Option(metavar="S", help="Bridged: how long one phone rings at a time.")]
+WaitSeconds = Annotated[int | None, typer.Option(metavar="S", help="Bridged: how long a caller waits in all.")]
+WrapUpSeconds = Annotated[int | None, typer.Option(metavar="S", help="Bridged: peace for a user after a call.")]
+Music = Annotated[bool | None, typer.Option("--music/--ringing", help="Bridged: what a waiting caller hears.")]
+
 
 @app.command("list")
 def list_groups(json: Json = False, tenant: Company = "") -> None:
@@ -48,14 +59,21 @@ def add(
     number: Annotated[str, typer.Argument(metavar="NUMBER", help="Internal number that is dialled, as 600.")],
     kind: Annotated[KindWord, typer.Option(help="How the group rings.")] = KindWord.QUEUE,
     member: Members = None,
+    bridged: Bridged = None,
+    strategy: Rings = None,
+    ring_seconds: RingSeconds = None,
+    wait_seconds: WaitSeconds = None,
+    wrap_up_seconds: WrapUpSeconds = None,
+    music: Music = None,
     json: Json = False,
     dry_run: DryRun = False,
     tenant: Company = "",
     actor: Actor = "",
 ) -> None:
     """Add a hunt group."""
+    bridging = _bridging(Bridging(), bridged, strategy, ring_seconds, wait_seconds, wrap_up_seconds, music)
     with changing(tenant, actor, dry_run=dry_run) as desk:
-        shown = _plain(desk, groups.add(desk, name, number, _kind(kind), member or []))
+        shown = _plain(desk, groups.add(desk, name, number, _kind(kind), member or [], bridging))
     _tell(shown, json)
 
 
@@ -67,6 +85,12 @@ def set_group(
     kind: Annotated[KindWord | None, typer.Option(help="How the group rings.")] = None,
     member: Members = None,
     no_members: Annotated[bool, typer.Option("--no-members", help="Let nobody be rung.")] = False,
+    bridged: Bridged = None,
+    strategy: Rings = None,
+    ring_seconds: RingSeconds = None,
+    wait_seconds: WaitSeconds = None,
+    wrap_up_seconds: WrapUpSeconds = None,
+    music: Music = None,
     json: Json = False,
     dry_run: DryRun = False,
     tenant: Company = "",
@@ -76,12 +100,15 @@ def set_group(
     if no_members and member:
         raise RefusedError("--member and --no-members do not go together")
     members = [] if no_members else member
-    if (name, number, kind, members) == (None, None, None, None):
+    ringing = (bridged, strategy, ring_seconds, wait_seconds, wrap_up_seconds, music)
+    if all(given is None for given in (name, number, kind, members, *ringing)):
         raise RefusedError("nothing to set: name at least one option, see 'pbx-plugin groups set --help'")
     chosen = _kind(kind) if kind else None
     with changing(tenant, actor, dry_run=dry_run) as desk:
         found = groups.find(desk, group)
-        shown = _plain(desk, groups.change(desk, found, name=name, number=number, kind=chosen, members=members))
+        bridging = _bridging(found.bridging, *ringing)
+        changed = groups.change(desk, found, name=name, number=number, kind=chosen, members=members, bridging=bridging)
+        shown = _plain(desk, changed)
     _tell(shown, json)
 
 
@@ -102,6 +129,26 @@ def _kind(word: KindWord) -> GroupKind:
     return GroupKind(word.value.replace("-", " "))
 
 
+def _bridging(
+    before: Bridging,
+    bridged: bool | None,
+    strategy: Strategy | None,
+    ring_seconds: int | None,
+    wait_seconds: int | None,
+    wrap_up_seconds: int | None,
+    music: bool | None,
+) -> Bridging:
+    return replace(
+        before,
+        on=before.on if bridged is None else bridged,
+        strategy=strategy or before.strategy,
+        ring_seconds=before.ring_seconds if ring_seconds is None else ring_seconds,
+        wait_seconds=before.wait_seconds if wait_seconds is None else wait_seconds,
+        wrap_up_seconds=before.wrap_up_seconds if wrap_up_seconds is None else wrap_up_seconds,
+        music=before.music if music is None else music,
+    )
+
+
 def _plain(desk: Desk, group: HuntGroup) -> dict[str, Any]:
     extensions = {person.id: person.extension for person in desk.directory.people(desk.tenant.id)}
     policy = policies.in_force(desk).version.groups.get(group.id, GroupPolicy.NOT_APPLICABLE)
@@ -112,6 +159,12 @@ def _plain(desk: Desk, group: HuntGroup) -> dict[str, Any]:
         "kind": group.kind.value,
         "members": [extensions.get(member, member) for member in desk.directory.members(group.id)],
         "policy": policy.value,
+        "bridged": group.bridging.on,
+        "strategy": group.bridging.strategy.value,
+        "ring_seconds": group.bridging.ring_seconds,
+        "wait_seconds": group.bridging.wait_seconds,
+        "wrap_up_seconds": group.bridging.wrap_up_seconds,
+        "music": group.bridging.music,
     }
 
 
@@ -123,6 +176,14 @@ def _tell(shown: dict[str, Any], json: bool) -> None:
 
 
 def _show(found: list[dict[str, Any]]) -> None:
-    columns = ("number", "name", "kind", "members", "policy")
-    rows = [[", ".join(group[c]) if c == "members" else group[c] for c in columns] for group in found]
+    columns = ("number", "name", "kind", "members", "policy", "bridged")
+    rows = [[_cell(group, column) for column in columns] for group in found]
     speech.table(columns, rows, "no groups yet: add one with 'pbx-plugin groups add'")
+
+
+def _cell(group: dict[str, Any], column: str) -> str:
+    if column == "members":
+        return ", ".join(group[column])
+    if column == "bridged":
+        return str(group["strategy"]) if group[column] else "no"
+    return str(group[column])

@@ -72,6 +72,7 @@ app.command()(recordings.gaps)
 app.command()(processes.run)
 app.command()(processes.recorder)
 app.command()(processes.agi)
+app.command()(processes.bridge)
 app.command()(doctor.doctor)
 
 # Typer raises its complaints as one family and names only some of its members.

@@ -1,4 +1,4 @@
-"""``pbx-plugin run``, ``recorder`` and ``agi``: the services in the foreground, as systemd or a terminal runs them."""
+"""``pbx-plugin run``, ``recorder``, ``agi`` and ``bridge``: the services in the foreground, as systemd runs them."""
 
 from __future__ import annotations
 
@@ -14,11 +14,15 @@ import typer
 from pbx_plugin import bootstrap, clock
 from pbx_plugin.agi.service import AgiService
 from pbx_plugin.ari_app import runner
+from pbx_plugin.bridge_app import runner as bridge_runner
 from pbx_plugin.cli.frame import TroubleError
 from pbx_plugin.cli.speech import log_to_stderr
 from pbx_plugin.cli.supervisor import Supervisor
 from pbx_plugin.services.ports import JournalError
 from pbx_plugin.settings import load_settings
+
+SERVICES = ("recorder", "agi", "bridge")
+"""The commands that ``run`` keeps running, each for itself."""
 
 AGI_JOURNAL = "agi"
 CLOSING_PATIENCE = 5.0
@@ -27,10 +31,10 @@ log = structlog.get_logger(__name__)
 
 
 def run() -> None:
-    """Run the recorder and the consent service; each is restarted if it dies, both end with this command."""
+    """Run recorder, consent service and bridge; each is restarted if it dies, all end with this command."""
     load_settings()
     log_to_stderr(logging.INFO)
-    commands = {name: [sys.executable, "-m", "pbx_plugin.cli.main", name] for name in ("recorder", "agi")}
+    commands = {name: [sys.executable, "-m", "pbx_plugin.cli.main", name] for name in SERVICES}
     stopping = _stop_signal()
     Supervisor(commands, say=log.info, wait=stopping.wait).run()
 
@@ -40,6 +44,13 @@ def recorder() -> None:
     settings = load_settings()
     log_to_stderr(logging.INFO)
     raise typer.Exit(runner.run(settings))
+
+
+def bridge() -> None:
+    """Run the bridge: rings and bridges the groups that are set so; without it Asterisk rings them in its own way."""
+    settings = load_settings()
+    log_to_stderr(logging.INFO)
+    raise typer.Exit(bridge_runner.run(settings))
 
 
 def agi() -> None:

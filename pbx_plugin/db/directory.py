@@ -26,7 +26,7 @@ from pbx_plugin.db.models import (
     PolicyVersionRow,
     TenantRow,
 )
-from pbx_plugin.db.rulebook import policy_body, policy_from_body
+from pbx_plugin.db.rulebook import group_from_row, policy_body, policy_from_body
 from pbx_plugin.domain.entries import Audited
 from pbx_plugin.domain.policy import Exclusion, HuntGroup
 from pbx_plugin.domain.rulebook import ConsentNumber, DirectNumber, Tenant
@@ -119,9 +119,7 @@ class SqlDirectory:
     def groups(self, tenant_id: str) -> Sequence[HuntGroup]:
         """Return the hunt groups, by number."""
         query = select(HuntGroupRow).where(HuntGroupRow.tenant_id == tenant_id).order_by(HuntGroupRow.number)
-        return [
-            HuntGroup(row.id, row.tenant_id, row.number, row.name, row.kind) for row in self._session.scalars(query)
-        ]
+        return [group_from_row(row) for row in self._session.scalars(query)]
 
     def members(self, group_id: str) -> Sequence[str]:
         """Return the ids of a group's users in the order in which they are rung."""
@@ -130,8 +128,19 @@ class SqlDirectory:
 
     def save_group(self, group: HuntGroup, members: Sequence[str]) -> None:
         """Write a hunt group and its users (ids) in ringing order."""
+        bridging = group.bridging
         row = HuntGroupRow(
-            id=group.id, tenant_id=group.tenant_id, number=group.number, name=group.name, kind=group.kind
+            id=group.id,
+            tenant_id=group.tenant_id,
+            number=group.number,
+            name=group.name,
+            kind=group.kind,
+            bridged=bridging.on,
+            strategy=bridging.strategy,
+            ring_seconds=bridging.ring_seconds,
+            wait_seconds=bridging.wait_seconds,
+            wrap_up_seconds=bridging.wrap_up_seconds,
+            music=bridging.music,
         )
         self._write(row, f"group {group.name}")
         self._session.execute(delete(GroupMemberRow).where(GroupMemberRow.group_id == group.id))

@@ -10,6 +10,7 @@ from sqlalchemy import CheckConstraint, ForeignKey, ForeignKeyConstraint, Index,
 from sqlalchemy.orm import Mapped, mapped_column, relationship
 
 from pbx_plugin.db.base import ID_LENGTH, TABLE_OPTIONS, Base, choice
+from pbx_plugin.domain.bridging import Strategy
 from pbx_plugin.domain.call import Mode
 from pbx_plugin.domain.policy import GroupKind
 
@@ -88,7 +89,10 @@ class DeviceRow(Base):
 
 
 class HuntGroupRow(Base):
-    """A queue or ring group: ``number`` is dialled, ``name`` is the queue's name in Asterisk."""
+    """A queue or ring group: ``number`` is dialled, ``name`` is the queue's name in Asterisk.
+
+    What follows ``kind`` counts where ``bridged`` is set: we ring and bridge its calls ourselves.
+    """
 
     __tablename__ = "hunt_group"
     __table_args__ = (UniqueConstraint("tenant_id", "number"), UniqueConstraint("tenant_id", "id"), TABLE_OPTIONS)
@@ -98,6 +102,12 @@ class HuntGroupRow(Base):
     number: Mapped[str] = mapped_column(String(32))
     name: Mapped[str] = mapped_column(String(80), unique=True)
     kind: Mapped[GroupKind] = mapped_column(choice(GroupKind))
+    bridged: Mapped[bool] = mapped_column(default=False)
+    strategy: Mapped[Strategy] = mapped_column(choice(Strategy), default=Strategy.RING_ALL)
+    ring_seconds: Mapped[int] = mapped_column(default=20)
+    wait_seconds: Mapped[int] = mapped_column(default=60)
+    wrap_up_seconds: Mapped[int] = mapped_column(default=0)
+    music: Mapped[bool] = mapped_column(default=False)
 
 
 class GroupMemberRow(Base):

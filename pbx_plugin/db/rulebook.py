@@ -21,6 +21,7 @@ from pbx_plugin.db.models import (
     RevisionRow,
     TenantRow,
 )
+from pbx_plugin.domain.bridging import Bridging
 from pbx_plugin.domain.call import User
 from pbx_plugin.domain.policy import Exclusion, HuntGroup, PolicyVersion
 from pbx_plugin.domain.rulebook import ConsentNumber, DirectNumber, GroupMember, Rulebook, Tenant
@@ -85,6 +86,19 @@ def user_from_row(row: PersonRow) -> User:
     )
 
 
+def group_from_row(row: HuntGroupRow) -> HuntGroup:
+    """Return the hunt group as the domain knows it."""
+    bridging = Bridging(
+        on=row.bridged,
+        strategy=row.strategy,
+        ring_seconds=row.ring_seconds,
+        wait_seconds=row.wait_seconds,
+        wrap_up_seconds=row.wrap_up_seconds,
+        music=row.music,
+    )
+    return HuntGroup(row.id, row.tenant_id, row.number, row.name, row.kind, bridging)
+
+
 def _revision(session: Session) -> int:
     return session.scalars(select(RevisionRow.number)).one()
 
@@ -106,7 +120,7 @@ def _users(session: Session) -> tuple[User, ...]:
 
 def _groups(session: Session) -> tuple[HuntGroup, ...]:
     rows = session.scalars(select(HuntGroupRow).order_by(HuntGroupRow.tenant_id, HuntGroupRow.number))
-    return tuple(HuntGroup(row.id, row.tenant_id, row.number, row.name, row.kind) for row in rows)
+    return tuple(group_from_row(row) for row in rows)
 
 
 def _members(session: Session) -> tuple[GroupMember, ...]:

@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from enum import StrEnum
 
+from pbx_plugin.domain.bridging import NOT_BRIDGED, Bridging
 from pbx_plugin.domain.call import Direction
 
 UNDEFINED_DEPARTMENT = ""
@@ -48,6 +49,7 @@ class HuntGroup:
     number: str
     name: str
     kind: GroupKind
+    bridging: Bridging = NOT_BRIDGED
 
 
 @dataclass(frozen=True, slots=True)

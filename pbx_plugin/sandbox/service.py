@@ -13,7 +13,7 @@ from pathlib import Path
 from pbx_plugin.sandbox.instance_process import Lifeline, end_group, has_ended
 from pbx_plugin.settings import CONFIG_VARIABLE
 
-READY = {"recorder": "listening to Asterisk", "agi": "answering"}
+READY = {"recorder": "listening to Asterisk", "agi": "answering", "bridge": "listening to Asterisk"}
 """What a service logs when calls can come."""
 
 

@@ -76,6 +76,7 @@ class Site:
         self.config_path = self.folder / "config.toml"
         self.recorder = Service("recorder", self.folder, self.config_path, detached=detached)
         self.agi = Service("agi", self.folder, self.config_path, detached=detached)
+        self.bridge = Service("bridge", self.folder, self.config_path, detached=detached)
         self._services = services
 
     @property
@@ -110,17 +111,19 @@ class Site:
         say("the generated dialplan")
         self._dialplan(rulebook)
         if self._services:
-            say("recorder and consent service")
-            self.agi.start()
-            self.recorder.start()
-            self.agi.wait_ready()
-            self.recorder.wait_ready()
+            say("recorder, consent service and bridge")
+            services = (self.agi, self.recorder, self.bridge)
+            for service in services:
+                service.start()
+            for service in services:
+                service.wait_ready()
 
     def stop(self) -> None:
         """End everything; again is harmless."""
         with ExitStack() as ends:  # each is ended, also when another could not be
             ends.callback(self.asterisk.close)
             ends.callback(self.agi.stop)
+            ends.callback(self.bridge.stop)
             ends.callback(self.recorder.stop)
 
     def __enter__(self) -> Self:

@@ -112,11 +112,17 @@ def info_of(site: Site) -> Info:
             secrets=site.secrets,
             rtp_ports=(site.asterisk.ports.rtp_first, site.asterisk.ports.rtp_last),
             asterisk_version=site.asterisk.binary.version,
-            pids={"asterisk": site.asterisk.pid, "recorder": site.recorder.pid, "agi": site.agi.pid},
+            pids={
+                "asterisk": site.asterisk.pid,
+                "recorder": site.recorder.pid,
+                "agi": site.agi.pid,
+                "bridge": site.bridge.pid,
+            },
             logs={
                 "asterisk": site.asterisk.log_path,
                 "recorder": site.recorder.log_path,
                 "agi": site.agi.log_path,
+                "bridge": site.bridge.log_path,
                 "cdr": site.asterisk.cdr_path,
                 "cel": site.asterisk.cel_path,
             },
@@ -149,7 +155,7 @@ def alone(folder: Path) -> Iterator[None]:
 
 
 def processes_of(folder: Path) -> dict[str, Running]:
-    """Return what runs in this sandbox, by name: asterisk, recorder, agi, agents.
+    """Return what runs in this sandbox, by name: asterisk, recorder, agi, bridge, agents.
 
     Found by their command lines, which name the folder's own files, so that a process is known whatever became of the
     one that started it, and no stranger with a number from an old file is ever taken for ours.
@@ -178,7 +184,7 @@ def processes_of(folder: Path) -> dict[str, Running]:
 def end_all(folder: Path, say: Say = lambda _: None) -> bool:
     """End what runs in a sandbox: the recorder before Asterisk, so that it can close its files."""
     found = processes_of(folder)
-    for name in ("agents", "recorder", "agi", "asterisk"):
+    for name in ("agents", "recorder", "agi", "bridge", "asterisk"):
         if name in found:
             say(f"ending the {name}" if name != "asterisk" else "ending Asterisk")
             _end(found[name])

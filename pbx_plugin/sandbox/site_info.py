@@ -41,7 +41,7 @@ KEY_YES, KEY_NO = "1", "2"
 
 @dataclass(frozen=True, slots=True)
 class Facts:
-    """What is different in each sandbox. ``pids`` are by name: asterisk, recorder, agi."""
+    """What is different in each sandbox. ``pids`` are by name: asterisk, recorder, agi, bridge."""
 
     folder: Path
     config: Path
@@ -170,6 +170,7 @@ def _numbers() -> Info:
                 "kind": hunt.kind.value,
                 "policy": hunt.policy,
                 "recorded": hunt.policy == CONSENT,
+                "bridged": hunt.bridging.on,
                 "members": list(hunt.members),
             }
             for hunt in HUNTS

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from pbx_plugin.domain.bridging import NOT_BRIDGED, Bridging
 from pbx_plugin.domain.call import Mode
 from pbx_plugin.domain.policy import GroupKind
 from pbx_plugin.services import groups, numbers_service, people, policies
@@ -34,6 +35,7 @@ class Hunt:
     kind: GroupKind
     policy: str
     members: tuple[str, ...]
+    bridging: Bridging = NOT_BRIDGED
 
 
 CONSENT, REFUSED, NO_POLICY = "always (consent via IVR)", "never (refused via IVR)", "not applicable"
@@ -58,7 +60,15 @@ RESIDENTS = (
     Resident("237", "Vera Waiting", Mode.ALWAYS),
     Resident("238", "Viggo Waiting", Mode.ALWAYS),
     Resident("239", "Pia Plain", Mode.ALWAYS),
+    Resident("241", "Birgit Bridged", Mode.ALWAYS),
+    Resident("242", "Bo Bridged", Mode.ALWAYS),
+    Resident("243", "Bodil Bridged", Mode.ALWAYS),
+    Resident("244", "Bent Asked", Mode.ON_DEMAND),
+    Resident("245", "Berit Refused", Mode.ALWAYS),
 )
+
+OURS = Bridging(on=True, ring_seconds=8, wait_seconds=30)
+"""Rung and bridged by ``pbx-plugin bridge``."""
 
 HUNTS = (
     Hunt("601", "ring-recorded", GroupKind.RING_GROUP, CONSENT, ("231", "232")),
@@ -66,9 +76,17 @@ HUNTS = (
     Hunt("603", "queue-recorded", GroupKind.QUEUE, CONSENT, ("235", "236")),
     Hunt("604", "queue-unrecorded", GroupKind.QUEUE, REFUSED, ("237", "238")),
     Hunt("605", "ring-plain", GroupKind.RING_GROUP, NO_POLICY, ("239",)),
+    Hunt("606", "bridged", GroupKind.RING_GROUP, NO_POLICY, ("241", "242", "243"), OURS),
+    Hunt("607", "bridged-recorded", GroupKind.RING_GROUP, CONSENT, ("244",), OURS),
+    Hunt("608", "bridged-unrecorded", GroupKind.RING_GROUP, REFUSED, ("245",), OURS),
 )
 
-CONSENT_NUMBERS = {"701": ("601", "602", "en"), "702": ("603", "604", "da"), "703": ("601", "605", "en")}
+CONSENT_NUMBERS = {
+    "701": ("601", "602", "en"),
+    "702": ("603", "604", "da"),
+    "703": ("601", "605", "en"),
+    "704": ("607", "608", "en"),
+}
 """Number dialled: groups for yes and no, language."""
 
 WHITELISTED_DDI, WHITELISTED_USER = "+4570100900", "213"
@@ -93,7 +111,7 @@ def populate(desk: Desk) -> None:
         if one.enrolled:
             people.enrol(desk, person, one.mode)
     for hunt in HUNTS:
-        groups.add(desk, hunt.name, hunt.number, hunt.kind, hunt.members)
+        groups.add(desk, hunt.name, hunt.number, hunt.kind, hunt.members, hunt.bridging)
     for number, (yes, no, language) in CONSENT_NUMBERS.items():
         asked = ConsentWish(number=number, yes=yes, no=no, language=language, timeout_ms=3000)
         numbers_service.add_consent(desk, asked)

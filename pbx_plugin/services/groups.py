@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import replace
+from dataclasses import asdict, replace
 
+from pbx_plugin.domain.bridging import NOT_BRIDGED, Bridging
 from pbx_plugin.domain.policy import GroupKind, HuntGroup
 from pbx_plugin.services import numbering, people
 from pbx_plugin.services.audit import Desk
@@ -16,12 +17,17 @@ def find(desk: Desk, who: str) -> HuntGroup:
     return numbering.find_group(desk.directory, desk.tenant.id, who)
 
 
-def add(desk: Desk, name: str, number: str, kind: GroupKind, members: Sequence[str]) -> HuntGroup:
+def add(
+    desk: Desk, name: str, number: str, kind: GroupKind, members: Sequence[str], bridging: Bridging | None = None
+) -> HuntGroup:
     """Add a hunt group that rings the given users in that order. Raises RefusedError when something is taken."""
-    group = HuntGroup(desk.new_id(), desk.tenant.id, _free_number(desk, number), _free_name(desk, name), kind)
+    bridging = _sensible(bridging or NOT_BRIDGED)
+    number, name = _free_number(desk, number), _free_name(desk, name)
+    group = HuntGroup(desk.new_id(), desk.tenant.id, number, name, kind, bridging)
     ids = _members(desk, members)
     desk.directory.save_group(group, ids)
-    desk.note("group added", group.id, name=group.name, number=group.number, kind=kind.value, members=ids)
+    detail = {"name": group.name, "number": group.number, "kind": kind.value}
+    desk.note("group added", group.id, **detail, bridging=asdict(bridging), members=ids)
     return group
 
 
@@ -33,6 +39,7 @@ def change(
     number: str | None = None,
     kind: GroupKind | None = None,
     members: Sequence[str] | None = None,
+    bridging: Bridging | None = None,
 ) -> HuntGroup:
     """Set what is not ``None``; ``members`` replaces them all, in that order. No change, no audit entry."""
     wanted = group
@@ -42,12 +49,15 @@ def change(
         wanted = replace(wanted, number=_free_number(desk, number))
     if kind is not None:
         wanted = replace(wanted, kind=kind)
+    if bridging is not None:
+        wanted = replace(wanted, bridging=_sensible(bridging))
     before = list(desk.directory.members(group.id))
     after = before if members is None else _members(desk, members)
     if wanted != group or after != before:
         desk.directory.save_group(wanted, after)
         detail = {"name": wanted.name, "number": wanted.number, "kind": wanted.kind.value}
-        desk.note("group changed", group.id, **detail, members=after, members_before=before)
+        rings = asdict(wanted.bridging)
+        desk.note("group changed", group.id, **detail, bridging=rings, members=after, members_before=before)
     return wanted
 
 
@@ -64,6 +74,21 @@ def remove(desk: Desk, group: HuntGroup) -> None:
         raise RefusedError(f"the policy in force speaks of group {group.name!r}: apply one without it first")
     desk.directory.delete_group(group)
     desk.note("group removed", group.id, name=group.name, number=group.number)
+
+
+LONGEST_RING, LONGEST_WAIT, LONGEST_WRAP_UP = 300, 3600, 3600
+
+
+def _sensible(bridging: Bridging) -> Bridging:
+    limits = (
+        ("ring", bridging.ring_seconds, 1, LONGEST_RING),
+        ("wait", bridging.wait_seconds, 1, LONGEST_WAIT),
+        ("wrap-up", bridging.wrap_up_seconds, 0, LONGEST_WRAP_UP),
+    )
+    for what, seconds, least, most in limits:
+        if not least <= seconds <= most:
+            raise RefusedError(f"{what} seconds {seconds}: take {least} to {most}")
+    return bridging
 
 
 def _members(desk: Desk, members: Sequence[str]) -> list[str]:
