@@ -9,7 +9,7 @@ from sqlalchemy import select
 from pbx_plugin.db import read_rows
 from pbx_plugin.db.engine import reading
 from pbx_plugin.db.models import ConsentRow, DepartmentRow, GapRow, HuntGroupRow, LegRow, PersonRow
-from pbx_plugin.db.queries import AmbiguousError, DatabaseQueries, NotFoundError
+from pbx_plugin.db.queries import AmbiguousError, DatabaseQueries, NotFoundError, at_most
 from pbx_plugin.db.views import CallDetail, ConsentView, GapView
 
 _SHORTEST_PREFIX = 4
@@ -43,8 +43,7 @@ class SiteQueries(DatabaseQueries):
         query = query.order_by(ConsentRow.at.desc(), ConsentRow.id.desc())
         if since is not None:
             query = query.where(ConsentRow.at >= since)
-        if limit:
-            query = query.limit(limit)
+        query = at_most(query, limit)
         with reading(self._engine) as session:
             return tuple(read_rows.consent(row) for row in session.scalars(query))
 
@@ -70,8 +69,7 @@ class SiteQueries(DatabaseQueries):
         query = select(GapRow).where(GapRow.tenant_id == tenant_id).order_by(GapRow.since.desc(), GapRow.id.desc())
         if since is not None:
             query = query.where(GapRow.since >= since)
-        if limit:
-            query = query.limit(limit)
+        query = at_most(query, limit)
         with reading(self._engine) as session:
             rows = session.scalars(query).all()
             people = select(PersonRow.id, PersonRow.name).where(PersonRow.tenant_id == tenant_id)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Collection, Iterable, Sequence
 from datetime import datetime
+from typing import Any, TypeVar
 
 from sqlalchemy import ColumnElement, Engine, Select, and_, func, or_, select
 from sqlalchemy.orm import InstrumentedAttribute, Session
@@ -29,6 +30,12 @@ from pbx_plugin.db.views import CallDetail, CallView, ConsentView, DecisionView,
 _SHORTEST_PREFIX = 4
 
 
+_MOST = 2**31 - 1
+"""Rows that every database can be asked for."""
+
+_Asked = TypeVar("_Asked", bound=Select[Any])
+
+
 class NotFoundError(LookupError):
     """There is nothing by that name."""
 
@@ -39,6 +46,11 @@ class AmbiguousError(LookupError):
     def __init__(self, asked: str, ids: Iterable[str]) -> None:
         self.ids = tuple(ids)
         super().__init__(f"{asked!r} may be any of: {', '.join(self.ids)}")
+
+
+def at_most(query: _Asked, limit: int) -> _Asked:
+    """Return the query for the first ``limit`` rows, however large that is; 0 is no limit."""
+    return query.limit(min(limit, _MOST)) if limit else query
 
 
 class DatabaseQueries:
@@ -58,8 +70,7 @@ class DatabaseQueries:
         query = query.where(*_is(CallRow.tenant_id, tenant_id))
         if since is not None:
             query = query.where(CallRow.began_at >= since)
-        if limit:
-            query = query.limit(limit)
+        query = at_most(query, limit)
         with reading(self._engine) as session:
             return _call_views(session, session.scalars(query).all())
 
@@ -85,8 +96,7 @@ class DatabaseQueries:
         query = query.where(*_is(RecordingRow.tenant_id, tenant_id), *_is(RecordingRow.call_id, call_id))
         if since is not None:
             query = query.where(RecordingRow.at >= since)
-        if limit:
-            query = query.limit(limit)
+        query = at_most(query, limit)
         with reading(self._engine) as session:
             return tuple(read_rows.recording(row, media) for row, media in session.execute(query))
 

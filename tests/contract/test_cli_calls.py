@@ -72,6 +72,10 @@ def test_calls_are_listed_newest_first(called: Site) -> None:
     assert oldest["began_at"] == "2026-11-22T12:00:00.250001Z"
     assert oldest["verdicts"] == ["record"]
     assert [c["call_id"] for c in called.does("calls", "list", "--limit", "1", "--json").data] == ["call-2"]
+    for what in ("calls", "recordings", "consents"):
+        endless = called.does(what, "list", "--limit", "9" * 30, "--json").data
+        assert endless == called.does(what, "list", "--limit", "0", "--json").data
+    assert called.does("gaps", "--limit", "9" * 30, "--json").data == called.does("gaps", "--json").data
     tomorrow = (NOON + timedelta(days=1)).date().isoformat()
     assert called.does("calls", "list", "--since", tomorrow, "--json").data == []
 
