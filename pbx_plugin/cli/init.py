@@ -124,8 +124,8 @@ def init(
         raise RefusedError(f"--database {typed} is not a database URL: write it as sqlite:////path/file") from error
     except RenderError as error:
         raise RefusedError(str(error)) from error
+    _require_driver(url)
     wish = _Wish(chosen, paths, url, tenant, _toml(url, sections), snippets)
-    _check(wish)
     if not dry_run:
         with speech.working("making the site"):
             tenant = _make(wish, actor or whoever())
@@ -156,10 +156,9 @@ def _require_text(value: str) -> None:
         raise RefusedError(f"{value!r} is not valid text and cannot be kept: type it again in UTF-8") from error
 
 
-def _check(wish: _Wish) -> None:
-    """Refuse what could not be used once it is written."""
+def _require_driver(url: str) -> None:
     try:
-        make_engine(wish.database).dispose()
+        make_engine(url).dispose()
     except (ImportError, ArgumentError) as error:
         raise RefusedError(f"the database URL cannot be used: {error}") from error
 
