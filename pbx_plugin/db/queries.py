@@ -5,10 +5,11 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Collection, Iterable, Sequence
 from datetime import datetime
-from typing import Any, TypeVar
+from typing import TypeVar
 
 from sqlalchemy import ColumnElement, Engine, Select, and_, func, or_, select
 from sqlalchemy.orm import InstrumentedAttribute, Session
+from sqlalchemy.sql.selectable import GenerativeSelect
 
 from pbx_plugin.db import read_rows
 from pbx_plugin.db.engine import reading
@@ -33,7 +34,7 @@ _SHORTEST_PREFIX = 4
 _MOST = 2**31 - 1
 """Rows that every database can be asked for."""
 
-_Asked = TypeVar("_Asked", bound=Select[Any])
+_Asked = TypeVar("_Asked", bound=GenerativeSelect)
 
 
 class NotFoundError(LookupError):
