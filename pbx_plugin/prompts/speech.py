@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import subprocess
 import tempfile
 from pathlib import Path
@@ -42,9 +43,11 @@ class EspeakNg:
             spoken = Path(folder) / "spoken.wav"
             # -b 1: the text is UTF-8 whatever the locale; a file, because piped WAV headers carry no length.
             command = [self._program, "-v", voice, "-s", str(words_per_minute), "-b", "1", "-w", str(spoken), "--stdin"]
+            # It looks for a sound card even when it writes a file, and would leave folders in the home folder and /tmp.
+            quiet = {**os.environ, "PULSE_RUNTIME_PATH": folder}
             try:
                 done = subprocess.run(
-                    command, input=text.encode(), capture_output=True, timeout=_TIMEOUT_S, check=False
+                    command, input=text.encode(), capture_output=True, timeout=_TIMEOUT_S, check=False, env=quiet
                 )
                 if done.returncode == 0:
                     return spoken.read_bytes()

@@ -149,6 +149,14 @@ def test_a_second_build_does_nothing(spoken: Path) -> None:
     assert snapshot(spoken) == before
 
 
+def test_speaking_leaves_nothing_in_the_home_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("HOME", str(tmp_path))
+    for name in ("XDG_RUNTIME_DIR", "XDG_CONFIG_HOME", "PULSE_RUNTIME_PATH"):
+        monkeypatch.delenv(name, raising=False)
+    assert EspeakNg().speak("one", "en", 150)
+    assert list(tmp_path.iterdir()) == []
+
+
 def test_an_unknown_voice_or_program_is_named() -> None:
     with pytest.raises(SpeechError, match="'xx-nowhere'"):
         EspeakNg().speak("hello", "xx-nowhere", 150)
