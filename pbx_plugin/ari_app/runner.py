@@ -37,7 +37,9 @@ def run(settings: Settings) -> int:
         log.error("the recorder cannot start", error=str(error))
         return 1
     try:
-        asyncio.run(_until_told(settings, journal))
+        # Told to stop while it still waited for the database, it has nothing to bring to an end.
+        with suppress(asyncio.CancelledError):
+            asyncio.run(_until_told(settings, journal))
     finally:
         journal.close(CLOSING_PATIENCE)
     return 0
