@@ -177,12 +177,17 @@ class Stage:
 
     # What is heard
 
-    def assert_sides(self, recording: RecordingView, left: str, right: str, allow: Iterable[str] = ()) -> None:
-        """This voice alone on the left, that one alone on the right, in every second of the recording."""
+    def assert_sides(
+        self, recording: RecordingView, left: str, right: str, allow: Iterable[str] = (), *, keys_s: float = 0.25
+    ) -> None:
+        """This voice alone on the left, that one alone on the right, in every second but the last ``keys_s``.
+
+        A phone is silent while it sends keys, and the star code is what ends a recording.
+        """
         path, end = self.file(recording), recording.length_ms / 1000
         also = [self.voice(name) for name in allow]
-        assert_side(path, 0, self.voice(left), 0.25, end - 0.25, allow=also)
-        assert_side(path, 1, self.voice(right), 0.25, end - 0.25, allow=also)
+        assert_side(path, 0, self.voice(left), 0.25, end - keys_s, allow=also)
+        assert_side(path, 1, self.voice(right), 0.25, end - keys_s, allow=also)
 
     def assert_nowhere(self, *names: str) -> None:
         """Not a tenth of a second of these voices lies anywhere that audio could lie."""

@@ -120,7 +120,7 @@ def test_on_off_on_makes_two_recordings_with_both_voices(
     assert [recording.state for recording in call.recordings] == ["stored", "stored"]
     for recording in call.recordings:
         assert recording.length_ms > 2000
-        stage.assert_sides(recording, user, other)
+        stage.assert_sides(recording, user, other, keys_s=0.75)
 
 
 @pytest.mark.parametrize("scene", ["called", "calling"])
