@@ -25,6 +25,7 @@ from pbx_plugin.domain import commands as c
 from pbx_plugin.domain import happenings as h
 from pbx_plugin.domain.callstate import CallState
 from pbx_plugin.domain.entries import CallRemembered, Entry
+from pbx_plugin.domain.settling import SETTLES_WITHIN
 from pbx_plugin.services.callmemory import remember
 from pbx_plugin.services.ports import Journal, JournalError, OpenMedia
 
@@ -66,6 +67,8 @@ class Performer:
                 self._starting[command.media] = asyncio.Event()
             elif isinstance(command, c.StopCapture):
                 self.stop(command)
+            elif isinstance(command, c.LookAgain):
+                self._spawn(self._look_again(command))
         queue = self._queues.get(call.call_id)
         if queue is None:
             queue = self._queues[call.call_id] = asyncio.Queue()
@@ -164,6 +167,10 @@ class Performer:
                 self._spawn(self._tone(command))
             case c.FinaliseMedia():
                 self._spawn(self._finalise(command))
+
+    async def _look_again(self, wanted: c.LookAgain) -> None:
+        await asyncio.sleep(SETTLES_WITHIN.total_seconds())
+        self._happen(h.Settled(now(), wanted.linkedid, wanted.since))
 
     async def _start(self, wanted: c.StartCapture, position: int | None) -> None:
         try:

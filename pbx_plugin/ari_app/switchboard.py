@@ -67,6 +67,8 @@ class Switchboard:
                 self.rules_changed(self.book, happening.at)
             case h.LegDialled() | h.LegLeft() | h.LegHeld() | h.LegGone() | h.MarksSeen() | h.TogglePressed():
                 self._advance(self._by_channel.get(happening.channel, ""), happening)
+            case h.Settled():
+                self._advance(self._by_linkedid.get(happening.linkedid, ""), happening)
             case _:
                 self._advance(self._by_media.get(happening.media, ""), happening)
 

@@ -58,7 +58,8 @@ class Phase(StrEnum):
 class Capture:
     """One segment: a conversation's two sides, recorded from the anchor leg for one or more users.
 
-    ``number`` counts the call's recorded segments from 1; it is 0 until recording is asked for.
+    ``number`` counts the call's recorded segments from 1; it is 0 until recording is asked for. ``doubtful_since`` is
+    when its people were parted, while it is not known yet whether Asterisk is only moving them.
     """
 
     media: str
@@ -75,6 +76,7 @@ class Capture:
     in_at: datetime | None = None
     out_at: datetime | None = None
     closed_at: datetime | None = None
+    doubtful_since: datetime | None = None
     failure: str = ""
 
     @property
@@ -98,7 +100,8 @@ class CallState:
 
     ``excluded`` is the exclusion that somebody on the call was found under; it stays for the call's life.
     ``pressed`` is when the star code was last pressed on each channel.
-    ``counter`` makes ids, ``segments`` counts the recordings that are filed under this call.
+    ``counter`` makes ids, ``segments`` counts the recordings that are filed under this call. ``unsettled`` is when a
+    leg was moved last, until that is over.
     """
 
     call_id: str
@@ -123,6 +126,7 @@ class CallState:
     answered: bool = False
     counter: int = 0
     segments: int = 0
+    unsettled: datetime | None = None
     ended_at: datetime | None = None
 
     @property
@@ -180,4 +184,5 @@ def merge_calls(older: CallState, younger: CallState) -> CallState:
         announced=older.announced | younger.announced,
         answered=older.answered or younger.answered,
         counter=max(older.counter, younger.counter),
+        unsettled=max(filter(None, (older.unsettled, younger.unsettled)), default=None),
     )

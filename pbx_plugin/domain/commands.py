@@ -74,11 +74,29 @@ class FinaliseMedia:
 
 
 @dataclass(frozen=True, slots=True)
+class LookAgain:
+    """A leg is being moved: answer with Settled in a moment (:data:`pbx_plugin.domain.settling.SETTLES_WITHIN`)."""
+
+    linkedid: str
+    since: datetime
+
+
+@dataclass(frozen=True, slots=True)
 class Remember:
     """Keep the call's present state for a restart."""
 
     call_id: str
 
 
-Command = Write | PlayAnnouncement | StopAnnouncement | PlayTone | StartCapture | StopCapture | FinaliseMedia | Remember
+Command = (
+    Write
+    | PlayAnnouncement
+    | StopAnnouncement
+    | PlayTone
+    | StartCapture
+    | StopCapture
+    | FinaliseMedia
+    | LookAgain
+    | Remember
+)
 """Anything the performer can do."""

@@ -175,6 +175,15 @@ class ChangedUnheard:
 
 
 @dataclass(frozen=True, slots=True)
+class Settled:
+    """A moment has passed since a leg of the call was moved, at ``since``."""
+
+    at: datetime
+    linkedid: str
+    since: datetime
+
+
+@dataclass(frozen=True, slots=True)
 class RulesChanged:
     """A new exclusion may be in force; it acts at once, on running calls too."""
 
@@ -198,6 +207,7 @@ Happening = (
     | FinaliserLost
     | TryAgain
     | ChangedUnheard
+    | Settled
     | RulesChanged
 )
 """Anything that :func:`pbx_plugin.domain.lifecycle.advance` takes."""

@@ -26,6 +26,7 @@ from pbx_plugin.domain.entries import (
     RecordingStarted,
 )
 from pbx_plugin.domain.reconcile import finalise, reconcile
+from pbx_plugin.domain.settling import settle, unsettle
 from pbx_plugin.domain.toggle import press
 from pbx_plugin.domain.turn import Turn
 
@@ -86,6 +87,7 @@ def advance(
     Doubled or late happenings are harmless. ``turn`` is for :func:`begin` only.
     """
     turn = turn or Turn(call, book, happening.at)
+    settle(turn, happening)
     match happening:
         case h.LegAppeared():
             _appear(turn, happening)
@@ -103,8 +105,8 @@ def advance(
             _marks(turn, happening)
         case h.TogglePressed():
             press(turn, happening.channel)
-        case h.RulesChanged():
-            pass  # the comparison below asks the new exclusions
+        case h.RulesChanged() | h.Settled():
+            pass  # the comparison below asks the new exclusions, or does what waited
         case _:
             _capture_news(turn, happening)
     reconcile(turn)
@@ -173,6 +175,7 @@ def _leave(turn: Turn, seen: h.LegLeft) -> None:
         return
     # A phone that leaves its bridge leaves its hold behind as well: Asterisk sends no unhold for it.
     turn.put(replace(leg, bridge="", talking=False, held=False))
+    unsettle(turn)
     if not leg.local:
         turn.note(leg, "left", seen.bridge)
 
@@ -182,6 +185,8 @@ def _hold(turn: Turn, seen: h.LegHeld) -> None:
     if leg is None or leg.held == seen.held:
         return
     turn.put(replace(leg, held=seen.held))
+    if not seen.held:
+        unsettle(turn)
     turn.note(leg, "hold" if seen.held else "unhold")
 
 

@@ -15,6 +15,7 @@ from pbx_plugin.domain.decision import Decision, Verdict
 from pbx_plugin.domain.entries import CallEnded, Decided, RecordingClosed, RecordingIntended, Side
 from pbx_plugin.domain.explain import facts_as_dict, trace_as_list
 from pbx_plugin.domain.policy import Announce
+from pbx_plugin.domain.settling import may_come_back
 from pbx_plugin.domain.turn import Turn
 
 
@@ -23,14 +24,22 @@ def reconcile(turn: Turn) -> None:
     talks = conversations(turn.call.legs.values(), hold_ends=turn.call.policy.hold_closes_segment)
     if talks and not turn.call.answered:
         turn.call = replace(turn.call, answered=True)
-    wanted = {(talk.members, users): talk for talk in talks if (users := _users_to_record(turn, talk))}
+    judged = [(talk, _users_to_record(turn, talk)) for talk in talks]
+    wanted = {(talk.members, users): talk for talk, users in judged if users}
     for capture in tuple(turn.call.captures.values()):
         if capture.live and (capture.members, capture.user_ids) not in wanted:
-            _end(turn, capture, _why_ended(turn, capture, talks))
+            if may_come_back(turn.call, capture, judged):
+                turn.set(replace(capture, doubtful_since=capture.doubtful_since or turn.at))
+            else:
+                _end(turn, capture, _why_ended(turn, capture, talks))
     for (members, users), talk in wanted.items():
         serving = _serving(turn, members, users)
+        if serving is not None and serving.doubtful_since is not None:
+            serving = replace(serving, doubtful_since=None)
+            turn.set(serving)
         if serving is None:
-            _plan(turn, talk, users)
+            if turn.call.unsettled is None:
+                _plan(turn, talk, users)
         elif serving.phase is Phase.STARTING and serving.intended_at is None:
             _start(turn, serving, talk)
     if not turn.call.legs and turn.call.ended_at is None:
@@ -206,8 +215,9 @@ def _end(turn: Turn, capture: Capture, reason: str) -> None:
         case _ if capture.intended_at is None:
             turn.drop(capture)
         case _:
-            turn.set(replace(capture, phase=Phase.CLOSING, closed_at=turn.at))
-            turn.say(RecordingClosed(capture.media, turn.at, reason))
+            at = capture.doubtful_since or turn.at
+            turn.set(replace(capture, phase=Phase.CLOSING, closed_at=at))
+            turn.say(RecordingClosed(capture.media, at, reason))
             turn.ask(StopCapture(capture.media, capture.spool_in, capture.spool_out))
 
 

