@@ -16,7 +16,10 @@ from pbx_plugin.bridge_app.finding import bridge_hunt, found_calls, members_of
 from pbx_plugin.bridge_app.keys import USUAL_MS, KeyPad
 from pbx_plugin.bridge_app.performer import Performer
 from pbx_plugin.clock import now
-from pbx_plugin.domain import hunt as h
+from pbx_plugin.domain import hunt_events as e
+from pbx_plugin.domain.hunt import step
+from pbx_plugin.domain.hunt_plan import Plans, plans_of
+from pbx_plugin.domain.hunt_state import Floor, hunt_of
 from pbx_plugin.services.ports import RulebookSource, StoreUnavailableError
 from pbx_plugin.settings import Settings
 
@@ -40,7 +43,7 @@ TICK = 0.25
 LAST_WORDS = 2.0
 """Seconds that a bridge told to stop takes for deeds under way."""
 
-_ENDS = {17: h.LegEnd.BUSY, 21: h.LegEnd.BUSY, **dict.fromkeys((1, 3, 20, 27, 34, 38, 41, 42), h.LegEnd.UNREACHABLE)}
+_ENDS = {17: e.LegEnd.BUSY, 21: e.LegEnd.BUSY, **dict.fromkeys((1, 3, 20, 27, 34, 38, 41, 42), e.LegEnd.UNREACHABLE)}
 """What Asterisk's hangup causes say of a phone that rang; every other one is no answer."""
 
 
@@ -59,9 +62,9 @@ class BridgeApp:
         code, timeout_ms = settings.dialplan.toggle_digit, settings.bridge.digit_timeout_ms
         self._keys = KeyPad(ari, self._performer, settings.ari.app, code, timeout_ms)
         self._revision = -1
-        self._plans: h.Plans = {}
+        self._plans: Plans = {}
         self._user_devices: frozenset[str] = frozenset()
-        self._floor = h.Floor()
+        self._floor = Floor()
         self._members: dict[str, tuple[str, ...]] = {}
         self._devices: dict[str, str] = {}
 
@@ -86,15 +89,15 @@ class BridgeApp:
                 helper.cancel()
             await self._performer.settled(LAST_WORDS)
 
-    def _happen(self, event: h.Event) -> None:
-        self._floor, commands = h.step(self._floor, event, self._plans)
+    def _happen(self, event: e.Event) -> None:
+        self._floor, commands = step(self._floor, event, self._plans)
         self._performer.perform(commands)
 
     async def _tick(self) -> None:
         while True:
             await asyncio.sleep(TICK)
             if any(hunt.waiting or hunt.alone_since for hunt in self._floor.hunts.values()):
-                self._happen(h.TimePassed(self._clock()))
+                self._happen(e.TimePassed(self._clock()))
 
     async def _refresh(self) -> None:
         while True:
@@ -114,7 +117,7 @@ class BridgeApp:
             log.exception("the groups cannot be read: they stay as they were")
             return
         self._revision = revision
-        self._plans = h.plans_of(rules)
+        self._plans = plans_of(rules)
         self._user_devices = frozenset(device for user in rules.users for device in user.devices)
 
     async def _look_around(self) -> None:
@@ -125,7 +128,7 @@ class BridgeApp:
         found = tuple(found_calls(channels, self._members, self._app))
         if found:
             log.info("taking over", calls=len(found))
-        self._happen(h.Found(self._clock(), found))
+        self._happen(e.Found(self._clock(), found))
 
     async def _on_event(self, event: Json) -> None:
         """Take an event. One that cannot be read is logged: it must not make us deaf to the next."""
@@ -141,11 +144,11 @@ class BridgeApp:
             case "StasisStart":
                 self._came_in(event, channel)
             case "StasisEnd":
-                self._happen(h.CallerGone(self._clock(), channel_id))
+                self._happen(e.CallerGone(self._clock(), channel_id))
             case "ChannelDestroyed":
                 self._gone(channel_id, int(event.get("cause", 0)))
-            case "Dial" if event.get("dialstatus") == "ANSWER" and h.hunt_of(event["peer"]["id"]):
-                self._happen(h.LegAnswered(self._clock(), event["peer"]["id"]))
+            case "Dial" if event.get("dialstatus") == "ANSWER" and hunt_of(event["peer"]["id"]):
+                self._happen(e.LegAnswered(self._clock(), event["peer"]["id"]))
             case "ChannelEnteredBridge" | "ChannelLeftBridge":
                 self._moved(event["bridge"])
             case "ChannelDtmfReceived":
@@ -155,17 +158,17 @@ class BridgeApp:
         self._devices[channel["id"]] = device_of(channel["name"])
         replaced, args = event.get("replace_channel"), event.get("args") or []
         if replaced:
-            self._happen(h.CallerReplaced(self._clock(), replaced["id"], channel["id"]))
-        elif args and not h.hunt_of(channel["id"]):
-            self._happen(h.CallerEntered(self._clock(), channel["id"], str(args[0])))
+            self._happen(e.CallerReplaced(self._clock(), replaced["id"], channel["id"]))
+        elif args and not hunt_of(channel["id"]):
+            self._happen(e.CallerEntered(self._clock(), channel["id"], str(args[0])))
 
     def _gone(self, channel_id: str, cause: int) -> None:
         self._devices.pop(channel_id, None)
         self._keys.forget(channel_id)
-        if h.hunt_of(channel_id):
-            self._happen(h.LegEnded(self._clock(), channel_id, _ENDS.get(cause, h.LegEnd.NO_ANSWER)))
+        if hunt_of(channel_id):
+            self._happen(e.LegEnded(self._clock(), channel_id, _ENDS.get(cause, e.LegEnd.NO_ANSWER)))
         else:
-            self._happen(h.CallerGone(self._clock(), channel_id))
+            self._happen(e.CallerGone(self._clock(), channel_id))
 
     def _moved(self, bridge: Json) -> None:
         hunt = bridge_hunt(bridge)
@@ -173,13 +176,13 @@ class BridgeApp:
             return
         members = tuple(map(str, bridge.get("channels", ())))
         self._members[hunt] = members
-        self._happen(h.BridgeChanged(self._clock(), hunt, len(members)))
+        self._happen(e.BridgeChanged(self._clock(), hunt, len(members)))
         if not members:
             del self._members[hunt]
 
     def _keys_are_ours(self, channel_id: str) -> bool:
         """Tell whether a channel is a user's phone: its keys come to us, an outside caller's go straight through."""
-        return bool(h.hunt_of(channel_id)) or self._devices.get(channel_id, "") in self._user_devices
+        return bool(hunt_of(channel_id)) or self._devices.get(channel_id, "") in self._user_devices
 
     def _pressed(self, channel_id: str, key: str, duration_ms: int) -> None:
         hunt = next((hunt for hunt, inside in self._members.items() if channel_id in inside), "")

@@ -7,7 +7,8 @@ from collections.abc import Iterator
 from typing import Any
 
 from pbx_plugin.asterisk.ari_events import device_of
-from pbx_plugin.domain.hunt import LEG_PREFIX, FoundCall, FoundLeg, bridge_name, hunt_of
+from pbx_plugin.domain.hunt_events import FoundCall, FoundLeg
+from pbx_plugin.domain.hunt_state import LEG_PREFIX, bridge_name, hunt_of
 
 Json = dict[str, Any]
 

@@ -12,7 +12,9 @@ import structlog
 from pbx_plugin.asterisk import variables
 from pbx_plugin.asterisk.ari import AriError, AriUnreachableError
 from pbx_plugin.asterisk.ari_bridging import BridgingClient
-from pbx_plugin.domain import hunt as h
+from pbx_plugin.domain import hunt_commands as c
+from pbx_plugin.domain import hunt_events as e
+from pbx_plugin.domain.hunt_state import bridge_name
 
 log = structlog.get_logger(__name__)
 
@@ -30,7 +32,7 @@ class Performer:
         ari: BridgingClient,
         app: str,
         transfer_context: str,
-        happen: Callable[[h.Event], None],
+        happen: Callable[[e.Event], None],
         clock: Callable[[], datetime],
         keys_are_ours: Callable[[str], bool],
     ) -> None:
@@ -44,7 +46,7 @@ class Performer:
         self._queues: dict[str, asyncio.Queue[Deed]] = {}
         self._tasks: set[asyncio.Task[None]] = set()
 
-    def perform(self, commands: list[h.Command]) -> None:
+    def perform(self, commands: list[c.Command]) -> None:
         """Queue commands, each behind the earlier ones of its hunt."""
         for command in commands:
             self.do(command.hunt, self._deed(command))
@@ -78,44 +80,44 @@ class Performer:
                 log.exception("a deed went wrong", hunt=hunt)
         del self._queues[hunt]
 
-    def _deed(self, command: h.Command) -> Deed:
+    def _deed(self, command: c.Command) -> Deed:
         match command:
-            case h.Comfort():
+            case c.Comfort():
                 return lambda: self._comfort(command)
-            case h.Ring():
+            case c.Ring():
                 return lambda: self._ring(command)
-            case h.Stop():
+            case c.Stop():
                 return lambda: self._ari.end_channel(command.leg, elsewhere=command.elsewhere)
-            case h.Connect():
+            case c.Connect():
                 return lambda: self._connect(command)
-            case h.GiveBack():
+            case c.GiveBack():
                 return lambda: self._give_back(command)
-            case h.EndCall():
+            case c.EndCall():
                 return lambda: self._end_call(command)
 
-    async def _comfort(self, wanted: h.Comfort) -> None:
+    async def _comfort(self, wanted: c.Comfort) -> None:
         if wanted.music:
             await self._ari.answer(wanted.caller)
             await self._ari.music(wanted.caller)
         else:
             await self._ari.ring(wanted.caller)
 
-    async def _ring(self, wanted: h.Ring) -> None:
+    async def _ring(self, wanted: c.Ring) -> None:
         try:
             phone = await self._ari.endpoint(wanted.device)
             if not phone.online or phone.in_use:
-                end = h.LegEnd.BUSY if phone.online else h.LegEnd.UNREACHABLE
-                self._happen(h.LegEnded(self._clock(), wanted.leg, end))
+                end = e.LegEnd.BUSY if phone.online else e.LegEnd.UNREACHABLE
+                self._happen(e.LegEnded(self._clock(), wanted.leg, end))
                 return
             await self._ari.create_channel(wanted.leg, wanted.device, self._app, wanted.caller, self._rights)
             await self._ari.dial(wanted.leg, wanted.caller, wanted.seconds + LEFT_ALONE)
         except AriError as error:
             log.info("a phone cannot be rung", device=wanted.device, error=str(error))
             await self._ari.end_channel(wanted.leg)
-            self._happen(h.LegEnded(self._clock(), wanted.leg, h.LegEnd.UNREACHABLE))
+            self._happen(e.LegEnded(self._clock(), wanted.leg, e.LegEnd.UNREACHABLE))
 
-    async def _connect(self, wanted: h.Connect) -> None:
-        bridge = h.bridge_name(wanted.hunt)
+    async def _connect(self, wanted: c.Connect) -> None:
+        bridge = bridge_name(wanted.hunt)
         try:
             await self._ari.answer(wanted.caller)
             await self._ari.make_bridge(bridge)
@@ -125,21 +127,22 @@ class Performer:
             log.info("caller and phone cannot be joined", hunt=wanted.hunt, error=str(error))
             await self._who_is_gone(wanted)
 
-    async def _who_is_gone(self, wanted: h.Connect) -> None:
+    async def _who_is_gone(self, wanted: c.Connect) -> None:
         if not await self._ari.is_there(wanted.caller):
-            self._happen(h.CallerGone(self._clock(), wanted.caller))
+            self._happen(e.CallerGone(self._clock(), wanted.caller))
         else:
             await self._ari.end_channel(wanted.leg)
-            self._happen(h.LegEnded(self._clock(), wanted.leg))
+            self._happen(e.LegEnded(self._clock(), wanted.leg))
 
-    async def _give_back(self, wanted: h.GiveBack) -> None:
-        if wanted.outcome is not h.Outcome.NOT_OURS:
+    async def _give_back(self, wanted: c.GiveBack) -> None:
+        if wanted.outcome is not c.Outcome.NOT_OURS:
             await self._ari.set_variable(wanted.caller, variables.HUNTED, "yes")
             await self._ari.set_variable(wanted.caller, "DIALSTATUS", wanted.outcome.value)
+        await self._ari.end_bridge(bridge_name(wanted.hunt))
         await self._ari.go_on(wanted.caller)
 
-    async def _end_call(self, wanted: h.EndCall) -> None:
-        bridge = h.bridge_name(wanted.hunt)
+    async def _end_call(self, wanted: c.EndCall) -> None:
+        bridge = bridge_name(wanted.hunt)
         left = await self._ari.channels_in_bridge(bridge)
         await self._ari.end_bridge(bridge)
         for channel in left:

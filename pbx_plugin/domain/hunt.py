@@ -2,18 +2,33 @@
 
 The *floor* holds every caller of the groups that we bridge, and who rests since when. An event changes it; then
 callers are served in the order in which they came. Whoever is rung or talks for one caller is not rung for another.
-Doubled and late events are harmless, and :class:`Found` builds the floor anew from what Asterisk has.
+Doubled and late events are harmless, and :class:`hunt_events.Found` builds the floor anew from what Asterisk has.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field, replace
+from collections.abc import Iterable
+from dataclasses import replace
 from datetime import datetime, timedelta
-from enum import StrEnum
 
 from pbx_plugin.domain.bridging import Bridging, Strategy
-from pbx_plugin.domain.rulebook import Rulebook
+from pbx_plugin.domain.hunt_commands import Comfort, Command, Connect, EndCall, GiveBack, Outcome, Ring, Stop
+from pbx_plugin.domain.hunt_events import (
+    BridgeChanged,
+    CallerEntered,
+    CallerGone,
+    CallerReplaced,
+    Event,
+    Found,
+    FoundCall,
+    FoundLeg,
+    LegAnswered,
+    LegEnd,
+    LegEnded,
+    TimePassed,
+)
+from pbx_plugin.domain.hunt_plan import Agent, Plan, Plans
+from pbx_plugin.domain.hunt_state import Floor, Hunt, Ringing, hunt_of, leg_name
 
 PAUSE = timedelta(seconds=1)
 """Between two rounds in which everybody free was rung."""
@@ -23,270 +38,6 @@ PEACE = timedelta(seconds=5)
 
 GRACE = timedelta(milliseconds=300)
 """How long somebody may be alone in a bridge: in a transfer one channel leaves before the next one comes."""
-
-
-@dataclass(frozen=True, slots=True)
-class Agent:
-    """A user of a group, and the phones that ring for them."""
-
-    user_id: str
-    devices: tuple[str, ...]
-
-
-@dataclass(frozen=True, slots=True)
-class Plan:
-    """A group that we bridge: its settings, and who is rung, in the company's order."""
-
-    group_id: str
-    bridging: Bridging
-    agents: tuple[Agent, ...]
-
-
-Plans = Mapping[str, Plan]
-"""The groups that we bridge, by id."""
-
-
-def plans_of(rules: Rulebook) -> dict[str, Plan]:
-    """Return the groups that are set to be bridged; users without a phone are left out."""
-    users = {user.id: Agent(user.id, user.devices) for user in rules.users if user.devices}
-    members = sorted(rules.members, key=lambda member: member.position)
-    return {
-        group.id: Plan(
-            group.id,
-            group.bridging,
-            tuple(users[m.user_id] for m in members if m.group_id == group.id and m.user_id in users),
-        )
-        for group in rules.groups
-        if group.bridging.on
-    }
-
-
-# What happens
-
-
-class LegEnd(StrEnum):
-    """How the ringing of one phone ended."""
-
-    BUSY = "busy"
-    NO_ANSWER = "no answer"
-    UNREACHABLE = "unreachable"
-
-
-@dataclass(frozen=True, slots=True)
-class CallerEntered:
-    """A caller came to a group. ``caller`` is their channel, and names the hunt from here on."""
-
-    at: datetime
-    caller: str
-    group_id: str
-
-
-@dataclass(frozen=True, slots=True)
-class CallerReplaced:
-    """Another channel stands in the caller's place now (a waiting call was handed over)."""
-
-    at: datetime
-    caller: str
-    by: str
-
-
-@dataclass(frozen=True, slots=True)
-class CallerGone:
-    """The caller hung up, or was taken elsewhere."""
-
-    at: datetime
-    caller: str
-
-
-@dataclass(frozen=True, slots=True)
-class LegAnswered:
-    """A phone that was rung answered."""
-
-    at: datetime
-    leg: str
-
-
-@dataclass(frozen=True, slots=True)
-class LegEnded:
-    """A phone's channel is gone: refused, not reached, or hung up."""
-
-    at: datetime
-    leg: str
-    end: LegEnd = LegEnd.NO_ANSWER
-
-
-@dataclass(frozen=True, slots=True)
-class BridgeChanged:
-    """So many channels are now in the bridge of a hunt."""
-
-    at: datetime
-    hunt: str
-    members: int
-
-
-@dataclass(frozen=True, slots=True)
-class TimePassed:
-    """Time has passed. Needed several times a second while anybody is on the floor."""
-
-    at: datetime
-
-
-@dataclass(frozen=True, slots=True)
-class FoundLeg:
-    """A phone's channel as it is found; ``joined`` when it is in the bridge."""
-
-    leg: str
-    device: str
-    up: bool
-    joined: bool
-
-
-@dataclass(frozen=True, slots=True)
-class FoundCall:
-    """What Asterisk has of one hunt. ``caller`` is empty where the caller is gone; ``members`` are in its bridge."""
-
-    hunt: str
-    caller: str
-    group_id: str
-    members: int
-    legs: tuple[FoundLeg, ...] = ()
-
-
-@dataclass(frozen=True, slots=True)
-class Found:
-    """We are connected to Asterisk, anew or for the first time: this is all there is."""
-
-    at: datetime
-    calls: tuple[FoundCall, ...] = ()
-
-
-Event = CallerEntered | CallerReplaced | CallerGone | LegAnswered | LegEnded | BridgeChanged | TimePassed | Found
-
-
-# What is to be done
-
-
-class Outcome(StrEnum):
-    """Why a caller is given back to the dialplan. ``NOT_OURS``: the dialplan is to ring in its own way."""
-
-    NOT_OURS = ""
-    NO_ANSWER = "NOANSWER"
-    BUSY = "BUSY"
-    UNREACHABLE = "CHANUNAVAIL"
-
-
-@dataclass(frozen=True, slots=True)
-class Comfort:
-    """Let the caller hear ringing, or music."""
-
-    hunt: str
-    caller: str
-    music: bool
-
-
-@dataclass(frozen=True, slots=True)
-class Ring:
-    """Ring one phone, for no longer than ``seconds``."""
-
-    hunt: str
-    caller: str
-    leg: str
-    device: str
-    seconds: int
-
-
-@dataclass(frozen=True, slots=True)
-class Stop:
-    """End a phone's channel; ``elsewhere``: another one answered, so that it shows no missed call."""
-
-    hunt: str
-    leg: str
-    elsewhere: bool = False
-
-
-@dataclass(frozen=True, slots=True)
-class Connect:
-    """Let caller and phone hear each other."""
-
-    hunt: str
-    caller: str
-    leg: str
-
-
-@dataclass(frozen=True, slots=True)
-class GiveBack:
-    """Let the caller go on in the dialplan."""
-
-    hunt: str
-    caller: str
-    outcome: Outcome
-
-
-@dataclass(frozen=True, slots=True)
-class EndCall:
-    """End the bridge of a hunt, and whoever is left in it."""
-
-    hunt: str
-
-
-Command = Comfort | Ring | Stop | Connect | GiveBack | EndCall
-
-
-# What is so
-
-
-@dataclass(frozen=True, slots=True)
-class Ringing:
-    """A phone that rings for a caller."""
-
-    user_id: str
-    since: datetime
-
-
-@dataclass(frozen=True, slots=True)
-class Hunt:
-    """One caller: waiting while ``answered`` is empty, then talking on that leg until the bridge ends.
-
-    ``tried`` are the users rung in this round, ``not_before`` when one may be tried again, ``ends`` all the ways in
-    which ringing has ended so far. ``user_id`` is empty once the user who answered has left the call.
-    """
-
-    id: str
-    caller: str
-    group_id: str
-    since: datetime
-    legs: dict[str, Ringing] = field(default_factory=dict)
-    tried: frozenset[str] = frozenset()
-    round_at: datetime | None = None
-    not_before: dict[str, datetime] = field(default_factory=dict)
-    ends: frozenset[LegEnd] = frozenset()
-    counter: int = 0
-    answered: str = ""
-    user_id: str = ""
-    joined: bool = False
-    alone_since: datetime | None = None
-
-    @property
-    def waiting(self) -> bool:
-        """Whether nobody has answered yet."""
-        return not self.answered
-
-    @property
-    def engaged(self) -> frozenset[str]:
-        """Return the users who are rung, or talk, for this caller."""
-        return frozenset(ringing.user_id for ringing in self.legs.values()) | {self.user_id}
-
-
-@dataclass(frozen=True, slots=True)
-class Floor:
-    """All hunts by id, in the order in which they came; when each user's last call ended; who was rung last, by group.
-
-    ``rested`` and ``turn`` are memories of this run only: after a restart the company's order holds.
-    """
-
-    hunts: dict[str, Hunt] = field(default_factory=dict)
-    rested: dict[str, datetime] = field(default_factory=dict)
-    turn: dict[str, str] = field(default_factory=dict)
 
 
 def step(floor: Floor, event: Event, plans: Plans) -> tuple[Floor, list[Command]]:
@@ -327,25 +78,24 @@ class _Turn:
             return
         hunt = Hunt(event.caller, event.caller, event.group_id, event.at)
         self._put(hunt)
-        plan = self.plans.get(hunt.group_id)
-        if plan is not None and plan.agents:
-            self._do(Comfort(hunt.id, hunt.caller, plan.bridging.music))
+        self._comfort(hunt)
 
     def hand_over(self, event: CallerReplaced) -> None:
         hunt = self._of_caller(event.caller)
         if hunt is None or not hunt.waiting:
             return
-        self._put(replace(hunt, caller=event.by))
-        plan = self.plans.get(hunt.group_id)
-        self._do(Comfort(hunt.id, event.by, plan is not None and plan.bridging.music))
+        hunt = replace(hunt, caller=event.by)
+        self._put(hunt)
+        self._comfort(hunt)
 
     def caller_gone(self, caller: str) -> None:
         hunt = self._of_caller(caller)
         if hunt is None or hunt.joined:
             return  # who talks is followed by the bridge: a transferred caller's call goes on
-        legs = [*hunt.legs, hunt.answered] if hunt.answered else [*hunt.legs]
         self._drop(hunt)
-        self._do(*(Stop(hunt.id, leg) for leg in legs))
+        self._do(*(Stop(hunt.id, leg) for leg in hunt.legs))
+        if hunt.answered:
+            self._do(EndCall(hunt.id), Stop(hunt.id, hunt.answered))
 
     def answer(self, leg: str) -> None:
         hunt = self._of_leg(leg)
@@ -365,8 +115,11 @@ class _Turn:
             self._put(_without(hunt, event.leg, event.end, event.at + PEACE))
         elif event.leg == hunt.answered:
             self._rests(hunt.user_id)
-            # Gone before it was heard: the caller is still hunted for.
-            self._put(replace(hunt, user_id="", answered=hunt.answered if hunt.joined else ""))
+            if hunt.joined:
+                self._put(replace(hunt, user_id=""))
+            else:  # gone before it was heard: the caller is still hunted for
+                self._put(replace(hunt, user_id="", answered=""))
+                self._comfort(hunt)
 
     def bridge_changed(self, event: BridgeChanged) -> None:
         hunt = self.floor.hunts.get(event.hunt)
@@ -405,12 +158,17 @@ class _Turn:
             tried = hunt.tried | {ringing.user_id for ringing in legs.values()}
             self._put(replace(hunt, legs=legs, tried=tried))
         else:
-            self._do(*(Stop(call.hunt, leg.leg) for leg in call.legs))
+            self._do(EndCall(call.hunt), *(Stop(call.hunt, leg.leg) for leg in call.legs))
 
     def _user_at(self, call: FoundCall, leg: FoundLeg | None) -> str:
         plan = self.plans.get(call.group_id)
         agents: Iterable[Agent] = plan.agents if plan else (a for p in self.plans.values() for a in p.agents)
         return next((a.user_id for a in agents if leg is not None and leg.device in a.devices), "")
+
+    def _comfort(self, hunt: Hunt) -> None:
+        plan = self.plans.get(hunt.group_id)
+        if plan is not None and plan.agents:
+            self._do(Comfort(hunt.id, hunt.caller, plan.bridging.music))
 
     # Whose turn it is
 
@@ -512,26 +270,6 @@ class _Turn:
 
     def _of_leg(self, leg: str) -> Hunt | None:
         return self.floor.hunts.get(hunt_of(leg))
-
-
-LEG_PREFIX = "hunt-"
-"""How the channels begin that we make for ringing phones, and the bridges."""
-
-
-def leg_name(hunt: str, number: int) -> str:
-    """Return the channel id of a hunt's n-th phone."""
-    return f"{LEG_PREFIX}{hunt}-{number}"
-
-
-def bridge_name(hunt: str) -> str:
-    """Return the bridge id of a hunt."""
-    return f"{LEG_PREFIX}{hunt}"
-
-
-def hunt_of(leg: str) -> str:
-    """Return the hunt that a channel was made for, empty when it is none of ours."""
-    hunt, _, number = leg.removeprefix(LEG_PREFIX).rpartition("-")
-    return hunt if leg.startswith(LEG_PREFIX) and number.isdecimal() else ""
 
 
 def _number(leg: str) -> int:
