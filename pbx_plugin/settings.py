@@ -7,8 +7,9 @@ from __future__ import annotations
 
 import os
 from pathlib import Path
+from typing import Self
 
-from pydantic import BaseModel, ConfigDict, Field, SecretStr, ValidationError
+from pydantic import BaseModel, ConfigDict, Field, SecretStr, ValidationError, model_validator
 from pydantic_settings import (
     BaseSettings,
     PydanticBaseSettingsSource,
@@ -89,16 +90,39 @@ class Dialplan(_Section):
     pjsip: bool = False
     toggle_digit: str = Field(default="4", pattern=r"^[0-9]$")
     transfer_codes: bool = False
+    pause_digit: str = Field(default="5", pattern=r"^[0-9]$")
+    withdraw_digit: str = Field(default="6", pattern=r"^[0-9]$")
     pjsip_options: dict[str, str] = {}
+
+    @model_validator(mode="after")
+    def _a_digit_for_each_code(self) -> Self:
+        digits = (self.toggle_digit, self.pause_digit, self.withdraw_digit)
+        if len(set(digits)) < len(digits):
+            raise ValueError(f"toggle_digit, pause_digit and withdraw_digit must differ, not {', '.join(digits)}")
+        return self
 
 
 class Recorder(_Section):
-    """The recorder's own limits, in seconds unless the name says otherwise."""
+    """The recorder's own limits, in seconds unless the name says otherwise.
+
+    A company may have ``most_at_once`` recordings at the same time (0: any number). With less than ``disk_warn_mb``
+    free where spool or archive lie an alarm is raised; with less than ``disk_stop_mb`` recordings of rules 10 to 12 are
+    not begun any more.
+    """
 
     heartbeat: float = 5.0
     heartbeat_patience: float = 3.0
     rulebook_refresh: float = 1.0
     shortest_ms: int = 200
+    most_at_once: int = Field(default=0, ge=0)
+    disk_warn_mb: int = Field(default=2000, ge=0)
+    disk_stop_mb: int = Field(default=500, ge=0)
+
+    @model_validator(mode="after")
+    def _warns_before_it_stops(self) -> Self:
+        if self.disk_warn_mb < self.disk_stop_mb:
+            raise ValueError(f"disk_warn_mb ({self.disk_warn_mb}) is less than disk_stop_mb ({self.disk_stop_mb})")
+        return self
 
 
 class Bridge(_Section):

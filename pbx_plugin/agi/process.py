@@ -1,4 +1,4 @@
-"""The same scripts as plain AGI processes: ``python -m pbx_plugin.agi.process consent|toggle``, one process a call.
+"""The same scripts as plain AGI processes: ``python -m pbx_plugin.agi.process consent``, one process a call.
 
 Slower than the service (an interpreter starts for every call) but in need of nothing that runs. What only the consent
 script needs is imported inside it: the star code must not wait for a database library.
@@ -15,9 +15,11 @@ from types import FrameType
 
 from asterisk.agi import AGIException, AGIHangup
 
+from pbx_plugin.agi.pause import pause
 from pbx_plugin.agi.toggle import toggle
+from pbx_plugin.agi.withdraw import withdraw
 from pbx_plugin.asterisk.agi import AgiSession
-from pbx_plugin.asterisk.variables import AGI_CONSENT, AGI_TOGGLE
+from pbx_plugin.asterisk.variables import AGI_CONSENT, AGI_PAUSE, AGI_TOGGLE, AGI_WITHDRAW
 
 APPLY_SECONDS = 1.0
 """How long the process may stay for the database; what it does not take is left for another process to bring in."""
@@ -51,12 +53,10 @@ def main(arguments: list[str]) -> int:
 
 def run(session: AgiSession, script: str) -> None:
     """Run one script on ``session``. Raises ValueError for a name that is none, and what the script raises."""
-    if script == AGI_TOGGLE:
-        toggle(session)
-    elif script == AGI_CONSENT:
-        _consent(session)
-    else:
+    scripts = {AGI_TOGGLE: toggle, AGI_PAUSE: pause, AGI_WITHDRAW: withdraw, AGI_CONSENT: _consent}
+    if script not in scripts:
         raise ValueError(f"no AGI script is called {script!r}")
+    scripts[script](session)
 
 
 def _consent(session: AgiSession) -> None:

@@ -1,4 +1,4 @@
-"""The FastAGI service: the consent IVR and the star code, as threads of one process."""
+"""The FastAGI service: the consent IVR and the codes, as threads of one process."""
 
 from __future__ import annotations
 
@@ -8,8 +8,10 @@ from datetime import datetime
 import structlog
 
 from pbx_plugin.agi.consent import ConsentScript
+from pbx_plugin.agi.pause import pause
 from pbx_plugin.agi.rulebook_keeper import RulebookKeeper
 from pbx_plugin.agi.toggle import toggle
+from pbx_plugin.agi.withdraw import withdraw
 from pbx_plugin.asterisk import variables
 from pbx_plugin.asterisk.fastagi import FastAgiServer, Handler
 from pbx_plugin.prompts.library import PromptLibrary
@@ -20,7 +22,7 @@ _log = structlog.get_logger(__name__)
 
 
 class AgiService:
-    """Serves ``agi://host:port/consent,<number id>`` and ``agi://host:port/toggle`` as ``settings.agi`` says.
+    """Serves ``agi://host:port/consent,<number id>``, ``…/toggle``, ``…/pause`` and ``…/withdraw``.
 
     The journal belongs to the caller, who closes it after :meth:`stop`. ``now`` returns aware UTC time.
     """
@@ -35,7 +37,12 @@ class AgiService:
     ) -> None:
         self._keeper = RulebookKeeper(rulebook_source, settings.recorder.rulebook_refresh)
         consent = ConsentScript(self._keeper.current, journal, prompts, now)
-        routes: dict[str, Handler] = {variables.AGI_CONSENT: consent, variables.AGI_TOGGLE: toggle}
+        routes: dict[str, Handler] = {
+            variables.AGI_CONSENT: consent,
+            variables.AGI_TOGGLE: toggle,
+            variables.AGI_PAUSE: pause,
+            variables.AGI_WITHDRAW: withdraw,
+        }
         self._server = FastAgiServer(settings.agi.host, settings.agi.port, routes)
 
     @property

@@ -15,10 +15,11 @@ from pathlib import Path
 import structlog
 
 from pbx_plugin.clock import now
-from pbx_plugin.domain.commands import FinaliseMedia
+from pbx_plugin.domain.commands import EraseMedia, FinaliseMedia
 from pbx_plugin.domain.entries import RecordingFailed, RecordingStored, Side
 from pbx_plugin.domain.naming import spool_file
-from pbx_plugin.storage.errors import FinaliseError, StorageError
+from pbx_plugin.storage.erase import erase
+from pbx_plugin.storage.errors import FinaliseError, StorageError, storage_error
 from pbx_plugin.storage.finalise import finalise
 from pbx_plugin.storage.job import FinaliseJob
 
@@ -81,6 +82,31 @@ class Finalising:
             out_at=wanted.out_at,
             closed_at=wanted.closed_at,
             shortest_ms=self._shortest_ms,
+        )
+
+    async def erase(self, wanted: EraseMedia) -> None:
+        """Remove all that there is of a segment, also while it is being finalised. Goes on while the disk refuses."""
+        pause = FIRST_RETRY
+        while True:
+            try:
+                return await asyncio.to_thread(self._erase, wanted)
+            except StorageError as error:
+                log.error("a recording cannot be erased", media=wanted.media, error=str(error), again_in=pause)
+            await asyncio.sleep(pause)
+            pause = min(pause * 2, LAST_RETRY)
+
+    def _erase(self, wanted: EraseMedia) -> None:
+        try:
+            # By name first: planned before midnight and begun after it, a spool file's folder is the day before.
+            _remove([self._spool / spool_file(name) for name in (wanted.spool_in, wanted.spool_out)])
+        except OSError as error:
+            raise storage_error(error, f"erasing segment {wanted.media}") from error
+        erase(
+            media_id=wanted.media,
+            tenant_id=wanted.tenant_id,
+            intended_at=wanted.intended_at,
+            spool=self._spool,
+            archive=self._archive,
         )
 
     async def discard(self, spool_in: str, spool_out: str) -> None:

@@ -24,7 +24,7 @@ from pbx_plugin.clock import now
 from pbx_plugin.domain import commands as c
 from pbx_plugin.domain import happenings as h
 from pbx_plugin.domain.callstate import CallState
-from pbx_plugin.domain.entries import CallRemembered, Entry
+from pbx_plugin.domain.entries import CallRemembered, Entry, RecordingErased
 from pbx_plugin.domain.settling import SETTLES_WITHIN
 from pbx_plugin.services.callmemory import remember
 from pbx_plugin.services.ports import Journal, JournalError, OpenMedia
@@ -167,6 +167,10 @@ class Performer:
                 self._spawn(self._tone(command))
             case c.FinaliseMedia():
                 self._spawn(self._finalise(command))
+            case c.EraseMedia():
+                self._spawn(self._erase(command))
+            case c.Complain():
+                log.error("not recorded", call=command.call_id, users=command.user_ids, reason=command.reason)
 
     async def _look_again(self, wanted: c.LookAgain) -> None:
         await asyncio.sleep(SETTLES_WITHIN.total_seconds())
@@ -253,15 +257,23 @@ class Performer:
         await self._finalise(wanted)
 
     async def _finalise(self, wanted: c.FinaliseMedia) -> None:
-        entry = await self._finalising.finalise(wanted)
+        await self._book(await self._finalising.finalise(wanted))
+        await self._finalising.discard(wanted.spool_in, wanted.spool_out)
+        self._happen(h.MediaSettled(now(), wanted.media))
+
+    async def _erase(self, wanted: c.EraseMedia) -> None:
+        await self._finalising.erase(wanted)
+        await self._book(RecordingErased(wanted.media, now()))
+        self._happen(h.MediaErased(now(), wanted.media))
+
+    async def _book(self, entry: Entry) -> None:
+        """Write what was done, however often the disk must be asked."""
         pause = FIRST_PAUSE
         while True:
             try:
                 await self._append([entry])
-                break
+                return
             except JournalError as error:
-                log.error("a recording is stored but not in the books", media=wanted.media, error=str(error))
+                log.error("what was done is not in the books", done=entry.kind, error=str(error))
             await asyncio.sleep(pause)
             pause = min(pause * 2, LAST_PAUSE)
-        await self._finalising.discard(wanted.spool_in, wanted.spool_out)
-        self._happen(h.MediaSettled(now(), wanted.media))

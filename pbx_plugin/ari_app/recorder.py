@@ -12,6 +12,7 @@ from pbx_plugin.ari_app.finalising import Finalising
 from pbx_plugin.ari_app.heard import Heard
 from pbx_plugin.ari_app.performer import FindSound, Performer
 from pbx_plugin.ari_app.resync import missed
+from pbx_plugin.ari_app.room import RoomWatch
 from pbx_plugin.ari_app.signals import Signals
 from pbx_plugin.ari_app.switchboard import Switchboard
 from pbx_plugin.ari_app.watch import CaptureWatch
@@ -23,6 +24,7 @@ from pbx_plugin.clock import now
 from pbx_plugin.domain import happenings as h
 from pbx_plugin.domain.book import Book
 from pbx_plugin.domain.callstate import CallState, Capture, Phase
+from pbx_plugin.domain.capacity import Room
 from pbx_plugin.domain.commands import StopCapture
 from pbx_plugin.services.callmemory import UnreadableMemoryError, recall
 from pbx_plugin.services.ports import Journal, Recall, RulebookSource, StoreUnavailableError
@@ -33,6 +35,9 @@ log = structlog.get_logger(__name__)
 Json = dict[str, Any]
 
 LAST_HEARD = "recorder.heard"
+
+TICK = 0.25
+"""Seconds between two looks at the time."""
 
 LAST_WORDS = 3.0
 """Seconds that a recorder told to stop takes for deeds under way: who must not be recorded is not recorded on."""
@@ -63,6 +68,8 @@ class RecorderApp:
         self._revision = -1
         self._resumed = False
         self._heard = Heard(settings.paths.state / LAST_HEARD)
+        folders = (settings.paths.spool, settings.paths.archive)
+        self._room = RoomWatch(folders, settings.recorder, self._on_room)
         self._unsure: set[str] = set()
         """Captures that were starting when the connection was lost: Asterisk's word about them may be lost, too."""
 
@@ -81,16 +88,19 @@ class RecorderApp:
             on_heard=self._on_heard,
             on_event=self._on_event,
         )
-        refreshing = asyncio.create_task(self._refresh())
+        beside = [asyncio.create_task(deed) for deed in (self._refresh(), self._tick(), self._room.run())]
         try:
             await connection.run()
         finally:
-            refreshing.cancel()
+            for task in beside:
+                task.cancel()
             await self._performer.settled(LAST_WORDS)
             self._performer.close()
 
     def _begin(self, asterisk_id: str, book: Book, calls: list[CallState]) -> None:
-        self._switchboard = Switchboard(asterisk_id, book, self._performer.perform)
+        self._switchboard = Switchboard(
+            asterisk_id, book, self._performer.perform, self._settings.recorder.most_at_once
+        )
         self._watch = CaptureWatch(self._switchboard, self._performer)
         for call in calls:
             self._switchboard.adopt(call)
@@ -109,6 +119,17 @@ class RecorderApp:
     def _on_heard(self, event: Json) -> None:
         self._heard.note(now())
         self._signals.feed(event)
+
+    async def _tick(self) -> None:
+        """Tell the calls the time: pauses end by themselves, and what was refused is tried when there is room."""
+        while True:
+            await asyncio.sleep(TICK)
+            if self._switchboard is not None:
+                self._switchboard.time_passed(now())
+
+    def _on_room(self, room: Room) -> None:
+        if self._switchboard is not None:
+            self._switchboard.room = room
 
     async def _first_book(self) -> Book:
         while True:
@@ -212,7 +233,7 @@ class RecorderApp:
         await self._ask_marks([channel for channel in channels if not is_ours(channel)])
         before = {media: capture.phase for _, media, capture in self._captures()}
         # Who hung up comes first: what nobody needs any more must not be recorded anew.
-        for happening in missed(tuple(self._switchboard.calls.values()), channels, bridges, now()):
+        for happening in missed(tuple(self._switchboard.calls.values()), channels, bridges, now(), deaf_since):
             self._switchboard.happen(happening)
         for call, media, capture in self._captures():
             # Where all have hung up the recording ended with them; where the call goes on it went on, with whomever.
@@ -222,6 +243,7 @@ class RecorderApp:
             if before.get(media) is capture.phase:
                 await self._resume(capture)
         if not self._resumed:
+            self._erase_what_is_left()
             await self._finish_orphans()
         self._resumed = True
         phases = (Phase.STARTING, Phase.RECORDING, Phase.CLOSING)
@@ -229,6 +251,12 @@ class RecorderApp:
         for channel in channels:
             if channel["id"].startswith(variables.SNOOP_PREFIX) and media_of_snoop(channel["id"]) not in ours:
                 await self._ari.hangup(channel["id"])
+
+    def _erase_what_is_left(self) -> None:
+        """Go on erasing what was withdrawn when the last run ended."""
+        for call in tuple(self._switchboard.calls.values()) if self._switchboard else ():
+            for media in call.erasing:
+                self._happen(h.EraserLost(now(), media))
 
     def _captures(self) -> list[tuple[CallState, str, Capture]]:
         calls = tuple(self._switchboard.calls.values()) if self._switchboard else ()
@@ -267,7 +295,7 @@ class RecorderApp:
         except StoreUnavailableError as error:
             log.warning("open segments are looked for at the next start", error=str(error))
             return
-        known = {media for call in self._switchboard.calls.values() for media in call.captures}
+        known = {media for call in self._switchboard.calls.values() for media in (*call.captures, *call.erasing)}
         for row in rows:
             if row.media_id in known:
                 continue

@@ -10,9 +10,11 @@ import structlog
 
 from pbx_plugin.domain import happenings as h
 from pbx_plugin.domain.book import Book
-from pbx_plugin.domain.callstate import CallState
+from pbx_plugin.domain.callstate import CallState, Phase
+from pbx_plugin.domain.capacity import UNLIMITED, Capacity, Room
 from pbx_plugin.domain.commands import Command
 from pbx_plugin.domain.lifecycle import advance, begin, call_id_of, merge
+from pbx_plugin.domain.pausing import is_over
 
 log = structlog.get_logger(__name__)
 
@@ -21,11 +23,16 @@ Perform = Callable[[CallState, list[Command]], None]
 
 
 class Switchboard:
-    """All calls that this recorder knows. ``perform`` is called for each happening that asks for something."""
+    """All calls that this recorder knows. ``perform`` is called for each happening that asks for something.
 
-    def __init__(self, asterisk_id: str, book: Book, perform: Perform) -> None:
+    ``most`` is how many recordings a company may have at once (0: any number); ``room`` is what the disks have left.
+    """
+
+    def __init__(self, asterisk_id: str, book: Book, perform: Perform, most: int = 0) -> None:
         self.asterisk_id = asterisk_id
         self.book = book
+        self.room = Room.ENOUGH
+        self._most = most
         self.calls: dict[str, CallState] = {}
         self._perform = perform
         self._by_channel: dict[str, str] = {}
@@ -53,6 +60,13 @@ class Switchboard:
         """Tell whether a running call has that capture."""
         return media in self._by_media
 
+    def time_passed(self, at: datetime) -> None:
+        """Let the time be told to calls that wait for it: with a pause that is over, or refused for want of room."""
+        for call_id, call in tuple(self.calls.items()):
+            refused = any(capture.phase is Phase.REFUSED for capture in call.captures.values())
+            if refused or is_over(call, at):
+                self.happen(h.TimePassed(at, call_id))
+
     def call_of(self, channel: str) -> CallState | None:
         """Return the call that a channel belongs to."""
         return self.calls.get(self._by_channel.get(channel, ""))
@@ -65,7 +79,18 @@ class Switchboard:
                 self._join(happening)
             case h.RulesChanged():
                 self.rules_changed(self.book, happening.at)
-            case h.LegDialled() | h.LegLeft() | h.LegHeld() | h.LegGone() | h.MarksSeen() | h.TogglePressed():
+            case h.TimePassed():
+                self._advance(happening.call_id, happening)
+            case (
+                h.LegDialled()
+                | h.LegLeft()
+                | h.LegHeld()
+                | h.LegGone()
+                | h.MarksSeen()
+                | h.TogglePressed()
+                | h.PausePressed()
+                | h.WithdrawPressed()
+            ):
                 self._advance(self._by_channel.get(happening.channel, ""), happening)
             case h.Settled():
                 self._advance(self._by_linkedid.get(happening.linkedid, ""), happening)
@@ -83,7 +108,7 @@ class Switchboard:
         if call_id in self.calls:
             self._advance(call_id, seen)
             return
-        call, commands = begin(self.asterisk_id, seen, self.book)
+        call, commands = begin(self.asterisk_id, seen, self.book, self._capacity())
         self._keep(call, commands)
 
     def _join(self, seen: h.LegJoined) -> None:
@@ -93,7 +118,7 @@ class Switchboard:
         if mine in self.calls and theirs in self.calls and mine != theirs and self._occupied(theirs, seen.bridge):
             pair = sorted((self.calls[mine], self.calls[theirs]), key=lambda call: (call.began_at, call.call_id))
             older, younger = pair
-            merged, commands = merge(older, younger, seen.at, self.book)
+            merged, commands = merge(older, younger, seen.at, self.book, self._capacity(older, younger))
             del self.calls[younger.call_id]
             self._by_bridge = {
                 bridge: older.call_id if call_id == younger.call_id else call_id
@@ -112,8 +137,17 @@ class Switchboard:
         call = self.calls.get(call_id)
         if call is None:
             return
-        after, commands = advance(call, happening, self.book)
+        after, commands = advance(call, happening, self.book, self._capacity(call))
         self._keep(after, commands, call)
+
+    def _capacity(self, *calls: CallState) -> Capacity:
+        """Return what these calls may take, whose own recordings are left out. A new call's first leg needs none."""
+        if not calls or not (self._most or self.room is not Room.ENOUGH):
+            return UNLIMITED
+        tenant, own = calls[0].tenant_id, {call.call_id for call in calls}
+        others = [call for call in self.calls.values() if call.tenant_id == tenant and call.call_id not in own]
+        taken = sum(capture.takes_a_place for call in others for capture in call.captures.values())
+        return Capacity(taken, self._most, self.room)
 
     def _keep(self, call: CallState, commands: list[Command], before: CallState | None = None) -> None:
         if before is not None and before.legs.keys() != call.legs.keys():
@@ -123,9 +157,10 @@ class Switchboard:
             self._by_channel[channel] = call.call_id
         for linkedid in call.linkedids:
             self._by_linkedid[linkedid] = call.call_id
-        for media in call.captures:
+        known = call.captures.keys() | call.made.keys()
+        for media in known:
             self._by_media[media] = call.call_id
-        for media in (before.captures.keys() - call.captures.keys()) if before else ():
+        for media in (before.captures.keys() | before.made.keys()) - known if before else ():
             self._by_media.pop(media, None)
         if call.over:
             self._forget(call)
@@ -138,6 +173,8 @@ class Switchboard:
         self.calls.pop(call.call_id, None)
         for linkedid in call.linkedids:
             self._by_linkedid.pop(linkedid, None)
+        for media in call.captures.keys() | call.made.keys():
+            self._by_media.pop(media, None)
         for bridge in [bridge for bridge, call_id in self._by_bridge.items() if call_id == call.call_id]:
             del self._by_bridge[bridge]
 

@@ -138,6 +138,10 @@ def _direct(event: Json, at: datetime) -> h.Happening | None:
             return h.LegGone(at, channel["id"], str(event.get("cause_txt", "")))
         case "ChannelUserevent" if channel and event.get("eventname") == variables.EVENT_TOGGLE:
             return h.TogglePressed(at, channel["id"])
+        case "ChannelUserevent" if channel and event.get("eventname") == variables.EVENT_PAUSE:
+            return h.PausePressed(at, channel["id"])
+        case "ChannelUserevent" if channel and event.get("eventname") == variables.EVENT_WITHDRAW:
+            return h.WithdrawPressed(at, channel["id"])
     return None
 
 

@@ -76,6 +76,10 @@ class DialplanNames(Protocol):
     @property
     def toggle_digit(self) -> str: ...
     @property
+    def pause_digit(self) -> str: ...
+    @property
+    def withdraw_digit(self) -> str: ...
+    @property
     def transfer_codes(self) -> bool: ...
     @property
     def pjsip_options(self) -> Mapping[str, str]: ...
@@ -140,9 +144,14 @@ def render(
     plan = Plan.of(rulebook)
     names = _names(dialplan)
     agi_url = Safe(f"agi://{escape.host(agi.host, 'AGI host')}:{escape.port(agi.port, 'AGI port')}")
-    digit = escape.extension(dialplan.toggle_digit, "toggle digit")
+    digits = {
+        "toggle_digit": escape.extension(dialplan.toggle_digit, "toggle digit"),
+        "pause_digit": escape.extension(dialplan.pause_digit, "pause digit"),
+        "withdraw_digit": escape.extension(dialplan.withdraw_digit, "withdraw digit"),
+    }
+    _refuse_one_digit_twice(digits)
     bodies = {
-        "features.conf": fill("features.conf", agi=agi_url, toggle_digit=digit),
+        "features.conf": fill("features.conf", agi=agi_url, **digits),
         "queues.conf": fill("queues.conf", queues=plan.queues, rings=RINGS),
     }
     if dialplan.pjsip:
@@ -207,6 +216,12 @@ def ari_conf(user: str, password: str, *, whole: bool = False) -> str:
         channelvars=Safe(",".join(variables.CHANNEL_VARIABLES)),
         whole=whole,
     )
+
+
+def _refuse_one_digit_twice(digits: Mapping[str, Safe]) -> None:
+    if len(set(digits.values())) < len(digits):
+        told = ", ".join(f"{name} {digit}" for name, digit in digits.items())
+        raise RenderError(f"each code needs a digit of its own: {told}")
 
 
 def _names(dialplan: DialplanNames) -> dict[str, Safe]:

@@ -12,7 +12,22 @@ from pbx_plugin.resources import resource_dir
 
 _NAMES = {
     name: Safe(getattr(variables, name))
-    for name in ("CONSENT", "PRESENTED", "DDI", "ROUTE", "RIGHTS", "FEATURE", "HUNTED", "AGI_CONSENT", "AGI_TOGGLE")
+    for name in (
+        "CONSENT",
+        "PRESENTED",
+        "DDI",
+        "ROUTE",
+        "RIGHTS",
+        "FEATURE",
+        "FEATURE_PAUSE",
+        "FEATURE_WITHDRAW",
+        "FEATURES",
+        "HUNTED",
+        "AGI_CONSENT",
+        "AGI_TOGGLE",
+        "AGI_PAUSE",
+        "AGI_WITHDRAW",
+    )
 }
 
 

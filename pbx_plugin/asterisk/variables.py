@@ -42,8 +42,20 @@ AGI_CONSENT = "consent"
 AGI_TOGGLE = "toggle"
 """AGI request path of the star code."""
 
+AGI_PAUSE = "pause"
+"""AGI request path of the sensitive-data pause."""
+
+AGI_WITHDRAW = "withdraw"
+"""AGI request path of the withdrawal."""
+
 EVENT_TOGGLE = "PBXRecToggle"
 """UserEvent by which the toggle reaches the recorder; the event's channel is the one whose user pressed."""
+
+EVENT_PAUSE = "PBXRecPause"
+"""UserEvent by which the sensitive-data pause reaches the recorder."""
+
+EVENT_WITHDRAW = "PBXRecWithdraw"
+"""UserEvent by which the withdrawal reaches the recorder."""
 
 EVENT_HEARTBEAT = "PBXRecHeartbeat"
 """UserEvent that the recorder sends itself to find out whether it still hears anything."""
@@ -52,7 +64,16 @@ SNOOP_PREFIX = "pbxrec-"
 """Every channel that the recorder creates has an id that begins so: none of them is a leg of a call."""
 
 FEATURE = "pbxrec-toggle"
-"""Name in features.conf's applicationmap."""
+"""Name of the star code in features.conf's applicationmap."""
+
+FEATURE_PAUSE = "pbxrec-pause"
+"""Name of the sensitive-data pause there."""
+
+FEATURE_WITHDRAW = "pbxrec-withdraw"
+"""Name of the withdrawal there."""
+
+FEATURES = "#".join((FEATURE, FEATURE_PAUSE, FEATURE_WITHDRAW))
+"""What is added to DYNAMIC_FEATURES of a user's phone."""
 
 STASIS_APP = "pbxrec"
 """Default name of the recorder's Stasis application."""

@@ -31,6 +31,7 @@ _STEPS: dict[type[Any], _Step] = {
     entries.RecordingClosed: apply_recordings.recording_closed,
     entries.RecordingStored: apply_recordings.recording_stored,
     entries.RecordingFailed: apply_recordings.recording_failed,
+    entries.RecordingErased: apply_recordings.recording_erased,
     entries.Gap: apply_recordings.gap,
     entries.Audited: apply_recordings.audited,
 }

@@ -13,6 +13,7 @@ from pbx_plugin.domain.entries import (
     Audited,
     Gap,
     RecordingClosed,
+    RecordingErased,
     RecordingFailed,
     RecordingIntended,
     RecordingStarted,
@@ -80,6 +81,8 @@ def recording_closed(session: Session, entry: RecordingClosed) -> None:
 def recording_stored(session: Session, entry: RecordingStored) -> None:
     """Write where the complete file lies; a file that was erased since stays erased."""
     media = _media(session, entry.media_id, entry.at, MediaState.STORED)
+    if media.state is MediaState.ERASED:
+        return
     media.stored_at = entry.at
     media.path = entry.path
     media.peaks_path = entry.peaks_path
@@ -97,6 +100,13 @@ def recording_failed(session: Session, entry: RecordingFailed) -> None:
     media = _media(session, entry.media_id, entry.at, MediaState.FAILED)
     media.failed_at = entry.at
     media.fail_reason = entry.reason
+
+
+def recording_erased(session: Session, entry: RecordingErased) -> None:
+    """Write that no sound is left; hash and length stay, as the proof of what there was."""
+    media = _media(session, entry.media_id, entry.at, MediaState.ERASED)
+    media.erased_at = media.erased_at or entry.at
+    media.path = media.peaks_path = ""
 
 
 def gap(session: Session, entry: Gap) -> None:

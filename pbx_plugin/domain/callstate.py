@@ -44,7 +44,11 @@ class Leg:
 
 
 class Phase(StrEnum):
-    """Where a capture stands. A failed one stays until its conversation ends, so that it is not tried in a loop."""
+    """Where a capture stands.
+
+    A failed one stays until its conversation ends, so that it is not tried in a loop. One that is paused, or refused
+    for want of room, holds the place of the recording that should be: each of these three is a gap.
+    """
 
     ANNOUNCING = "announcing"
     STARTING = "starting"
@@ -52,6 +56,8 @@ class Phase(StrEnum):
     CLOSING = "closing"
     FINALISING = "finalising"
     FAILED = "failed"
+    PAUSED = "paused"
+    REFUSED = "refused"
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,11 +84,50 @@ class Capture:
     closed_at: datetime | None = None
     doubtful_since: datetime | None = None
     failure: str = ""
+    unheard_since: datetime | None = None
 
     @property
     def live(self) -> bool:
-        """Whether this capture serves its conversation now (or has failed to, for good)."""
-        return self.phase in (Phase.ANNOUNCING, Phase.STARTING, Phase.RECORDING, Phase.FAILED)
+        """Whether this capture serves its conversation now, or stands for the one that should."""
+        return self.missing or self.phase in (Phase.ANNOUNCING, Phase.STARTING, Phase.RECORDING)
+
+    @property
+    def missing(self) -> bool:
+        """Whether nothing is recorded although it should be; ``failure`` says why, ``since`` from when."""
+        return self.barred or self.phase is Phase.FAILED
+
+    @property
+    def barred(self) -> bool:
+        """Whether recording is to begin as soon as nothing stands in its way."""
+        return self.phase in (Phase.PAUSED, Phase.REFUSED)
+
+    @property
+    def written(self) -> bool:
+        """Whether Asterisk writes its files now, or may begin to."""
+        return self.phase in (Phase.STARTING, Phase.RECORDING, Phase.CLOSING)
+
+    @property
+    def takes_a_place(self) -> bool:
+        """Whether it counts where recordings are limited; a pause keeps its place."""
+        return self.phase in (Phase.ANNOUNCING, Phase.STARTING, Phase.RECORDING, Phase.PAUSED)
+
+
+@dataclass(frozen=True, slots=True)
+class Pause:
+    """A user's sensitive-data pause: by whom (a name), and when it ends by itself."""
+
+    by: str
+    since: datetime
+    until: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class Made:
+    """A segment of this call that was recorded, and where its sound lies until it is finalised."""
+
+    intended_at: datetime
+    spool_in: str
+    spool_out: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -99,9 +144,12 @@ class CallState:
     """Everything known of a running call. ``sticky`` are marks that stay although the leg that brought them is gone.
 
     ``excluded`` is the exclusion that somebody on the call was found under; it stays for the call's life.
-    ``pressed`` is when the star code was last pressed on each channel.
+    ``pressed`` is when a code was last pressed on each channel, ``pauses`` are by user.
     ``counter`` makes ids, ``segments`` counts the recordings that are filed under this call. ``unsettled`` is when a
     leg was moved last, until that is over.
+    ``made`` are all segments recorded so far, ``erasing`` those whose sound is to go; until it is gone the call is
+    not told to have ended (at ``left_at``), so that a restart sees to it. While what was missed is worked out,
+    ``unheard_since`` is when it may have begun.
     """
 
     call_id: str
@@ -127,6 +175,11 @@ class CallState:
     counter: int = 0
     segments: int = 0
     unsettled: datetime | None = None
+    pauses: dict[str, Pause] = field(default_factory=dict)
+    made: dict[str, Made] = field(default_factory=dict)
+    erasing: frozenset[str] = frozenset()
+    unheard_since: datetime | None = None
+    left_at: datetime | None = None
     ended_at: datetime | None = None
 
     @property
@@ -181,6 +234,9 @@ def merge_calls(older: CallState, younger: CallState) -> CallState:
         pressed=younger.pressed | older.pressed,
         decided=older.decided,
         captures=younger.captures | older.captures,
+        pauses=younger.pauses | older.pauses,
+        made=younger.made | older.made,
+        erasing=older.erasing | younger.erasing,
         announced=older.announced | younger.announced,
         answered=older.answered or younger.answered,
         counter=max(older.counter, younger.counter),

@@ -82,6 +82,26 @@ class LookAgain:
 
 
 @dataclass(frozen=True, slots=True)
+class EraseMedia:
+    """Remove whatever there is of a segment that is no longer written; answer with MediaErased."""
+
+    media: str
+    tenant_id: str
+    intended_at: datetime
+    spool_in: str
+    spool_out: str
+
+
+@dataclass(frozen=True, slots=True)
+class Complain:
+    """Tell whoever runs the machine, loudly, that something is not recorded which should be."""
+
+    call_id: str
+    user_ids: tuple[str, ...]
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
 class Remember:
     """Keep the call's present state for a restart."""
 
@@ -97,6 +117,8 @@ Command = (
     | StopCapture
     | FinaliseMedia
     | LookAgain
+    | EraseMedia
+    | Complain
     | Remember
 )
 """Anything the performer can do."""

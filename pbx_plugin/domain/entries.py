@@ -86,7 +86,8 @@ class LegSeen:
 
 @dataclass(frozen=True, slots=True)
 class LegMoved:
-    """One step of the call's time line: ``what`` is ringing, joined, left, hold, unhold, toggle, announcement, gone."""
+    """One step of the call's time line: ``what`` is ringing, joined, left, hold, unhold, toggle, pause, withdrawal,
+    announcement, gone."""
 
     call_id: str
     channel_id: str
@@ -244,6 +245,15 @@ class RecordingFailed:
 
 
 @dataclass(frozen=True, slots=True)
+class RecordingErased:
+    """Nothing of the segment's sound is left anywhere. The audit says at whose wish."""
+
+    media_id: str
+    at: datetime
+    kind: Literal["recording erased"] = "recording erased"
+
+
+@dataclass(frozen=True, slots=True)
 class Gap:
     """A stretch that should have been recorded and was not. ``until`` is None while it goes on."""
 
@@ -286,6 +296,7 @@ Entry = (
     | RecordingClosed
     | RecordingStored
     | RecordingFailed
+    | RecordingErased
     | Gap
     | Audited
 )

@@ -1,6 +1,7 @@
 """What can happen to a call, in our own words. The Asterisk edge translates its events into these.
 
-``at`` is Asterisk's own time stamp of the event (aware UTC), so that cuts and starts are on one clock.
+``at`` is Asterisk's own time stamp of the event (aware UTC), so that cuts and starts are on one clock. What happened
+while nobody listened is told afterwards, and may be as old as ``unheard_since``.
 """
 
 from __future__ import annotations
@@ -58,6 +59,7 @@ class LegJoined:
     channel: str
     bridge: str
     talking: bool = True
+    unheard_since: datetime | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,6 +69,7 @@ class LegLeft:
     at: datetime
     channel: str
     bridge: str
+    unheard_since: datetime | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,6 +88,7 @@ class LegGone:
     at: datetime
     channel: str
     cause: str = ""
+    unheard_since: datetime | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -103,6 +107,30 @@ class TogglePressed:
 
     at: datetime
     channel: str
+
+
+@dataclass(frozen=True, slots=True)
+class PausePressed:
+    """The code of the sensitive-data pause was pressed on this channel's phone."""
+
+    at: datetime
+    channel: str
+
+
+@dataclass(frozen=True, slots=True)
+class WithdrawPressed:
+    """The code that takes consent back was pressed on this channel's phone."""
+
+    at: datetime
+    channel: str
+
+
+@dataclass(frozen=True, slots=True)
+class TimePassed:
+    """It is ``at`` now: a pause of this call may be over, or there may be room for what was refused."""
+
+    at: datetime
+    call_id: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -145,6 +173,22 @@ class CaptureFailed:
 @dataclass(frozen=True, slots=True)
 class MediaSettled:
     """The finaliser is through with a capture: stored, failed or erased. It may be forgotten."""
+
+    at: datetime
+    media: str
+
+
+@dataclass(frozen=True, slots=True)
+class MediaErased:
+    """Nothing of a segment is left."""
+
+    at: datetime
+    media: str
+
+
+@dataclass(frozen=True, slots=True)
+class EraserLost:
+    """The recorder was stopped before a segment was erased: it must be asked again."""
 
     at: datetime
     media: str
@@ -199,6 +243,9 @@ Happening = (
     | LegGone
     | MarksSeen
     | TogglePressed
+    | PausePressed
+    | WithdrawPressed
+    | TimePassed
     | AnnouncementDone
     | CaptureStarted
     | CaptureEnded
@@ -208,6 +255,8 @@ Happening = (
     | TryAgain
     | ChangedUnheard
     | Settled
+    | MediaErased
+    | EraserLost
     | RulesChanged
 )
 """Anything that :func:`pbx_plugin.domain.lifecycle.advance` takes."""

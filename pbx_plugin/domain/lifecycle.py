@@ -13,9 +13,11 @@ from datetime import datetime, timedelta
 from uuid import UUID, uuid5
 
 from pbx_plugin.domain import happenings as h
+from pbx_plugin.domain import pausing, toggle, withdrawal
 from pbx_plugin.domain.book import Book
 from pbx_plugin.domain.call import Consent, Number
 from pbx_plugin.domain.callstate import CallState, Capture, Leg, Phase, merge_calls, stick
+from pbx_plugin.domain.capacity import UNLIMITED, Capacity
 from pbx_plugin.domain.commands import Command, StopAnnouncement
 from pbx_plugin.domain.entries import (
     CallBegan,
@@ -25,9 +27,8 @@ from pbx_plugin.domain.entries import (
     RecordingFailed,
     RecordingStarted,
 )
-from pbx_plugin.domain.reconcile import finalise, reconcile
+from pbx_plugin.domain.reconcile import discard, finalise, reconcile
 from pbx_plugin.domain.settling import settle, unsettle
-from pbx_plugin.domain.toggle import press
 from pbx_plugin.domain.turn import Turn
 
 AT_ONCE = timedelta(seconds=2)
@@ -42,7 +43,9 @@ def call_id_of(asterisk_id: str, linkedid: str) -> str:
     return str(uuid5(CALL_NAMESPACE, f"{asterisk_id}/{linkedid}"))
 
 
-def begin(asterisk_id: str, first: h.LegAppeared, book: Book) -> tuple[CallState, list[Command]]:
+def begin(
+    asterisk_id: str, first: h.LegAppeared, book: Book, capacity: Capacity = UNLIMITED
+) -> tuple[CallState, list[Command]]:
     """Start the picture of a call with its first channel; policy version and schedule are fixed from here on."""
     user = book.by_device.get(first.device)
     tenant = book.tenant_of(user, first.carried.ddi or first.dialled)
@@ -76,18 +79,23 @@ def begin(asterisk_id: str, first: h.LegAppeared, book: Book) -> tuple[CallState
         ddi_e164=ddi.e164,
         dialled_raw=first.dialled,
     )
-    return advance(call, first, book, Turn.opened(call, book, first.at, began))
+    return _advance(Turn.opened(call, book, first.at, capacity, began), first)
 
 
 def advance(
-    call: CallState, happening: h.Happening, book: Book, turn: Turn | None = None
+    call: CallState, happening: h.Happening, book: Book, capacity: Capacity = UNLIMITED
 ) -> tuple[CallState, list[Command]]:
     """Return the call after ``happening`` and what is to be done now, in order.
 
-    Doubled or late happenings are harmless. ``turn`` is for :func:`begin` only.
+    Doubled or late happenings are harmless. ``capacity`` is what the machine can take now, this call left out.
     """
-    turn = turn or Turn(call, book, happening.at)
+    return _advance(Turn(call, book, happening.at, capacity), happening)
+
+
+def _advance(turn: Turn, happening: h.Happening) -> tuple[CallState, list[Command]]:
     settle(turn, happening)
+    if isinstance(happening, h.LegJoined | h.LegLeft | h.LegGone) and happening.unheard_since is not None:
+        turn.call = replace(turn.call, unheard_since=happening.unheard_since)
     match happening:
         case h.LegAppeared():
             _appear(turn, happening)
@@ -104,8 +112,18 @@ def advance(
         case h.MarksSeen():
             _marks(turn, happening)
         case h.TogglePressed():
-            press(turn, happening.channel)
-        case h.RulesChanged() | h.Settled():
+            toggle.press(turn, happening.channel)
+        case h.PausePressed():
+            pausing.press(turn, happening.channel)
+        case h.WithdrawPressed():
+            withdrawal.press(turn, happening.channel)
+        case h.TimePassed():
+            pausing.end_those_over(turn)
+        case h.MediaErased():
+            withdrawal.erased(turn, happening.media)
+        case h.EraserLost() if happening.media in turn.call.erasing:
+            withdrawal.erase(turn, happening.media)
+        case h.RulesChanged() | h.Settled() | h.EraserLost():
             pass  # the comparison below asks the new exclusions, or does what waited
         case _:
             _capture_news(turn, happening)
@@ -113,9 +131,11 @@ def advance(
     return turn.done()
 
 
-def merge(older: CallState, younger: CallState, at: datetime, book: Book) -> tuple[CallState, list[Command]]:
+def merge(
+    older: CallState, younger: CallState, at: datetime, book: Book, capacity: Capacity = UNLIMITED
+) -> tuple[CallState, list[Command]]:
     """Make two calls one (attended transfer, three-way): marks of both hold for all, captures are compared anew."""
-    turn = Turn(merge_calls(older, younger), book, at)
+    turn = Turn(merge_calls(older, younger), book, at, capacity)
     turn.say(CallMerged(older.call_id, younger.call_id, at))
     turn.refresh_marks("two calls became one")
     reconcile(turn)
@@ -212,6 +232,8 @@ def _marks(turn: Turn, seen: h.MarksSeen) -> None:
     if carried.consent is Consent.NOT_REQUIRED:
         # What was asked of a caller stays asked, whatever becomes of the variable that said so.
         carried = replace(carried, consent=leg.carried.consent, evidence_id=leg.carried.evidence_id)
+    if carried.consent is Consent.WITHDRAWN:
+        withdrawal.take_back(turn, leg)
     if carried != leg.carried:
         turn.put(replace(leg, carried=carried))
     turn.refresh_marks("channel variables")
@@ -239,14 +261,15 @@ def _capture_news(turn: Turn, news: CaptureNews) -> None:
             _announced(turn, capture, news)
         case h.CaptureStarted() if capture.in_at is None:
             turn.say(RecordingStarted(capture.media, news.at, news.in_at, news.out_at))
+            turn.heard_again(capture, news.in_at)
             phase = Phase.RECORDING if capture.phase is Phase.STARTING else capture.phase
             turn.set(replace(capture, phase=phase, in_at=news.in_at, out_at=news.out_at))
         case h.CaptureFailed() if capture.phase in (Phase.STARTING, Phase.CLOSING):
             turn.say(RecordingFailed(capture.media, news.at, news.reason))
             if capture.phase is Phase.CLOSING:
-                turn.drop(capture)
+                discard(turn, capture)
             else:
-                turn.set(replace(capture, phase=Phase.FAILED, failure=news.reason, since=news.at))
+                turn.miss(capture, Phase.FAILED, capture.intended_at or news.at, news.reason)
         case h.CaptureEnded() if capture.phase in (Phase.STARTING, Phase.RECORDING, Phase.CLOSING):
             if capture.closed_at is None:
                 turn.say(RecordingClosed(capture.media, news.at, "Asterisk ended the recording"))
@@ -272,8 +295,8 @@ def _capture_news(turn: Turn, news: CaptureNews) -> None:
 def _give_up(turn: Turn, capture: Capture, why: str) -> None:
     """Leave a failed capture in the place of one that ended, so that its conversation is not tried in a loop."""
     media = turn.next_id("media")
-    failed = replace(capture, media=media, phase=Phase.FAILED, failure=why, since=turn.at)
-    turn.set(replace(failed, intended_at=None, in_at=None, out_at=None, closed_at=None))
+    anew = replace(capture, media=media, intended_at=None, in_at=None, out_at=None, closed_at=None, unheard_since=None)
+    turn.miss(anew, Phase.FAILED, turn.at, why)
 
 
 def _announced(turn: Turn, capture: Capture, news: h.AnnouncementDone) -> None:

@@ -81,7 +81,8 @@ class PolicyVersion:
     """What a company applied: immutable and numbered. Version 0 is the safest install: nothing is recorded.
 
     ``country`` is the ISO 3166 region in which nationally typed numbers are read. ``recording_off`` is product row D6.
-    ``can_switch_off`` says whether an on-demand user may stop what rules 9 and 11 started.
+    ``can_switch_off`` says whether an on-demand user may stop what rules 9 and 11 started. A sensitive-data pause ends
+    by itself after ``pause_seconds``.
     """
 
     tenant_id: str
@@ -96,4 +97,5 @@ class PolicyVersion:
     announce: Announce = Announce.OR_DO_NOT_RECORD
     hold_closes_segment: bool = True
     withdrawal_erases: bool = False
+    pause_seconds: int = 120
     retention_days: int = 7

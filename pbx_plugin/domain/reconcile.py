@@ -6,17 +6,28 @@ from dataclasses import replace
 from uuid import UUID, uuid5
 
 from pbx_plugin.domain import naming
-from pbx_plugin.domain.callstate import Capture, Leg, Phase
+from pbx_plugin.domain.callstate import Capture, Leg, Made, Phase
 from pbx_plugin.domain.callstate import Decided as LastDecision
-from pbx_plugin.domain.commands import FinaliseMedia, PlayAnnouncement, StartCapture, StopAnnouncement, StopCapture
+from pbx_plugin.domain.capacity import refusal
+from pbx_plugin.domain.commands import (
+    FinaliseMedia,
+    PlayAnnouncement,
+    PlayTone,
+    StartCapture,
+    StopAnnouncement,
+    StopCapture,
+)
 from pbx_plugin.domain.conversation import Conversation, conversations, facts_of
 from pbx_plugin.domain.decide import decide
 from pbx_plugin.domain.decision import Decision, Verdict
 from pbx_plugin.domain.entries import CallEnded, Decided, RecordingClosed, RecordingIntended, Side
 from pbx_plugin.domain.explain import facts_as_dict, trace_as_list
+from pbx_plugin.domain.pausing import paused_by
 from pbx_plugin.domain.policy import Announce
 from pbx_plugin.domain.settling import may_come_back
-from pbx_plugin.domain.turn import Turn
+from pbx_plugin.domain.toggle import ON_DEMAND_RULE, TONE_ON
+from pbx_plugin.domain.turn import UNHEARD, Turn
+from pbx_plugin.domain.withdrawal import erase
 
 
 def reconcile(turn: Turn) -> None:
@@ -32,25 +43,79 @@ def reconcile(turn: Turn) -> None:
                 turn.set(replace(capture, doubtful_since=capture.doubtful_since or turn.at))
             else:
                 _end(turn, capture, _why_ended(turn, capture, talks))
-    for (members, users), talk in wanted.items():
-        serving = _serving(turn, members, users)
-        if serving is not None and serving.doubtful_since is not None:
-            serving = replace(serving, doubtful_since=None)
-            turn.set(serving)
-        if serving is None:
-            if turn.call.unsettled is None:
-                _plan(turn, talk, users)
-        elif serving.phase is Phase.STARTING and serving.intended_at is None:
-            _start(turn, serving, talk)
-    if not turn.call.legs and turn.call.ended_at is None:
-        turn.call = replace(turn.call, ended_at=turn.at)
-        turn.say(CallEnded(turn.call.call_id, turn.at, "answered" if turn.call.answered else "not answered"))
+    for (_, users), talk in wanted.items():
+        _serve(turn, talk, users)
+    if turn.call.unheard_since is not None and turn.call.unsettled is None:
+        turn.call = replace(turn.call, unheard_since=None)
+    _end_call(turn)
+
+
+def _serve(turn: Turn, talk: Conversation, users: tuple[str, ...]) -> None:
+    """See to it that a conversation is recorded for these users, or that it is known why not."""
+    serving = _serving(turn, talk.members, users)
+    if serving is None and turn.call.unsettled is not None:
+        return
+    if serving is not None and serving.doubtful_since is not None:
+        serving = replace(serving, doubtful_since=None)
+        turn.set(serving)
+    phase, why = _bar(turn, talk, users, serving)
+    if why and serving is not None and serving.failure == why:
+        return
+    if serving is not None and (why or serving.barred):
+        _end(turn, serving, why)
+    if why:
+        turn.miss(_new(turn, talk, users, phase), phase, turn.at, why)
+    elif serving is None or serving.barred:
+        _plan(turn, talk, users)
+        if serving is not None and serving.phase is Phase.REFUSED:
+            _tell_switched_on(turn, talk, users)
+    elif serving.phase is Phase.STARTING and serving.intended_at is None:
+        _start(turn, serving, talk)
+
+
+def _bar(turn: Turn, talk: Conversation, users: tuple[str, ...], serving: Capture | None) -> tuple[Phase, str]:
+    """Return what stands in the way of recording, empty when nothing does. A pause comes first; what is recorded
+    already, or goes on after a pause, needs no room anew."""
+    paused = paused_by(turn.call.pauses, talk)
+    if paused:
+        return Phase.PAUSED, paused
+    if serving is not None and serving.phase is not Phase.REFUSED:
+        return Phase.PAUSED, ""
+    return Phase.REFUSED, refusal(turn.capacity, turn.call, [turn.call.decided[one].decision.rule for one in users])
+
+
+def _tell_switched_on(turn: Turn, talk: Conversation, users: tuple[str, ...]) -> None:
+    """Let those hear that recording began who had switched it on and were refused."""
+    for leg in talk.inside:
+        if leg.user and leg.user.id in users and turn.call.decided[leg.user.id].decision.rule == ON_DEMAND_RULE:
+            turn.ask(PlayTone(leg.channel, TONE_ON))
+
+
+def _end_call(turn: Turn) -> None:
+    call = turn.call
+    if call.legs or call.ended_at is not None:
+        return
+    left_at = call.left_at or turn.at
+    turn.call = replace(call, left_at=left_at)
+    if not call.erasing:
+        turn.call = replace(turn.call, ended_at=left_at)
+        turn.say(CallEnded(call.call_id, left_at, "answered" if call.answered else "not answered"))
+
+
+def discard(turn: Turn, capture: Capture) -> None:
+    """Forget a capture that is closed and needs no finaliser: nothing was recorded, or all of it is to go."""
+    turn.drop(capture)
+    if capture.media in turn.call.erasing:
+        erase(turn, capture.media)
 
 
 def finalise(turn: Turn, capture: Capture) -> None:
-    """Hand a closed capture over to the finaliser."""
+    """Hand a closed capture over to the finaliser; one that is to be erased is erased instead."""
     if capture.intended_at is None or capture.closed_at is None:
         raise ValueError(f"capture {capture.media} was never recorded")
+    if capture.media in turn.call.erasing:
+        discard(turn, capture)
+        return
     turn.set(replace(capture, phase=Phase.FINALISING))
     turn.ask(
         FinaliseMedia(
@@ -118,7 +183,25 @@ def _serving(turn: Turn, members: frozenset[str], users: tuple[str, ...]) -> Cap
 
 
 def _plan(turn: Turn, talk: Conversation, users: tuple[str, ...]) -> None:
-    """Plan a new segment: choose the leg that stays as its anchor, and have the announcement played first if need be.
+    """Plan a new segment, and have the announcement played first if need be."""
+    told = any(_told_first(turn, user_id) for user_id in users)
+    capture = _new(turn, talk, users, Phase.ANNOUNCING if told else Phase.STARTING)
+    if capture.unheard_since is not None:
+        for user_id in users:
+            turn.gap(capture, user_id, capture.unheard_since, None, UNHEARD)
+    if told:
+        turn.set(capture)
+        # Each outside party is to hear it, and none of them twice.
+        untold = [leg for leg in talk.outside if leg.channel not in turn.call.announced]
+        for leg in untold:
+            turn.note(leg, "announcement", "begins")
+        turn.ask(PlayAnnouncement(capture.media, tuple(leg.channel for leg in untold), turn.call.language))
+    else:
+        _start(turn, capture, talk)
+
+
+def _new(turn: Turn, talk: Conversation, users: tuple[str, ...], phase: Phase) -> Capture:
+    """Return a new capture: its id, its names, and the leg that stays as its anchor.
 
     The anchor is the outside party's leg, which survives every transfer between users; in an internal call it is the
     first recorded user's own.
@@ -126,30 +209,19 @@ def _plan(turn: Turn, talk: Conversation, users: tuple[str, ...]) -> None:
     outside = talk.outside
     anchor = outside[0] if outside else next(leg for leg in talk.inside if leg.user and leg.user.id == users[0])
     media = turn.next_id("media")
-    spool_in = naming.spool_name(media, turn.at, naming.Sense.IN)
-    spool_out = naming.spool_name(media, turn.at, naming.Sense.OUT)
-    told = any(_told_first(turn, user_id) for user_id in users)
-    capture = Capture(
+    return Capture(
         media=media,
         number=0,
-        phase=Phase.ANNOUNCING if told else Phase.STARTING,
+        phase=phase,
         anchor=anchor.channel,
         members=talk.members,
         user_ids=users,
         in_side=Side.RIGHT if outside else Side.LEFT,
         since=turn.at,
-        spool_in=spool_in,
-        spool_out=spool_out,
+        spool_in=naming.spool_name(media, turn.at, naming.Sense.IN),
+        spool_out=naming.spool_name(media, turn.at, naming.Sense.OUT),
+        unheard_since=turn.call.unheard_since,
     )
-    if told:
-        turn.set(capture)
-        # Each outside party is to hear it, and none of them twice.
-        untold = [leg for leg in outside if leg.channel not in turn.call.announced]
-        for leg in untold:
-            turn.note(leg, "announcement", "begins")
-        turn.ask(PlayAnnouncement(media, tuple(leg.channel for leg in untold), turn.call.language))
-    else:
-        _start(turn, capture, talk)
 
 
 def _told_first(turn: Turn, user_id: str) -> bool:
@@ -160,6 +232,8 @@ def _start(turn: Turn, capture: Capture, talk: Conversation) -> None:
     """Say that a segment will be recorded, one row for each user, and ask for it."""
     turn.call = replace(turn.call, segments=turn.call.segments + 1)
     capture = replace(capture, intended_at=turn.at, number=turn.call.segments)
+    made = {**turn.call.made, capture.media: Made(turn.at, capture.spool_in, capture.spool_out)}
+    turn.call = replace(turn.call, made=made)
     turn.set(capture)
     for user_id in capture.user_ids:
         turn.say(_intended(turn, capture, talk, user_id))
@@ -210,7 +284,7 @@ def _end(turn: Turn, capture: Capture, reason: str) -> None:
         case Phase.ANNOUNCING:
             turn.drop(capture)
             turn.ask(StopAnnouncement(capture.media))
-        case Phase.FAILED:
+        case _ if capture.missing:
             turn.drop(capture)
         case _ if capture.intended_at is None:
             turn.drop(capture)

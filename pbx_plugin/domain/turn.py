@@ -8,26 +8,31 @@ from uuid import UUID, uuid5
 
 from pbx_plugin.domain.book import Book
 from pbx_plugin.domain.callstate import CallState, Capture, Leg, Phase, effective_marks, stick
-from pbx_plugin.domain.commands import Command, Remember, Write
+from pbx_plugin.domain.capacity import UNLIMITED, Capacity
+from pbx_plugin.domain.commands import Command, Complain, Remember, Write
 from pbx_plugin.domain.entries import Entry, Gap, LegMoved, Marked
 from pbx_plugin.domain.policy import Announce
+
+UNHEARD = "the recorder was away"
+"""Reason of the gap of a conversation that was found when the recorder came back."""
 
 
 class Turn:
     """Collects the changes that one happening makes. Lives for one call of ``advance`` and is never shared."""
 
-    def __init__(self, call: CallState, book: Book, at: datetime) -> None:
+    def __init__(self, call: CallState, book: Book, at: datetime, capacity: Capacity = UNLIMITED) -> None:
         self.before = call
         self.call = call
         self.book = book
         self.at = at
+        self.capacity = capacity
         self._deeds: list[Command] = []
         self._said: list[Entry] = []
 
     @classmethod
-    def opened(cls, call: CallState, book: Book, at: datetime, *first: Entry) -> Turn:
+    def opened(cls, call: CallState, book: Book, at: datetime, capacity: Capacity, *first: Entry) -> Turn:
         """Return a turn that has already something to say."""
-        turn = cls(call, book, at)
+        turn = cls(call, book, at, capacity)
         turn.say(*first)
         return turn
 
@@ -59,18 +64,39 @@ class Turn:
         self.call = replace(self.call, captures={**self.call.captures, capture.media: capture})
 
     def drop(self, capture: Capture) -> None:
-        """Forget a capture; one that failed leaves its gap behind."""
+        """Forget a capture. One that stood for a missing recording leaves its gap behind, which ends now."""
         rest = {media: other for media, other in self.call.captures.items() if media != capture.media}
         self.call = replace(self.call, captures=rest)
-        if capture.phase is Phase.FAILED:
-            for user_id in capture.user_ids:
-                self.gap(capture, user_id)
+        if capture.missing:
+            self._gaps(capture, capture.doubtful_since or self.at)
+        elif capture.in_at is None and capture.unheard_since is not None:
+            # What takes its place in the same look back has the whole gap.
+            self.heard_again(capture, self.at if self.call.unheard_since is None else capture.unheard_since)
 
-    def gap(self, capture: Capture, user_id: str) -> None:
-        """Report that a user's conversation should have been recorded from the capture's failure until now."""
+    def heard_again(self, capture: Capture, until: datetime) -> None:
+        """End the gap of a conversation that went on while the recorder was away."""
+        if capture.unheard_since is not None:
+            for user_id in capture.user_ids:
+                self.gap(capture, user_id, capture.unheard_since, until, UNHEARD)
+
+    def miss(self, capture: Capture, phase: Phase, since: datetime, why: str) -> None:
+        """Let a capture stand for a recording that should be and is not, from ``since`` on."""
+        self.heard_again(capture, since)
+        capture = replace(capture, phase=phase, failure=why, since=since, unheard_since=None)
+        self.set(capture)
+        self._gaps(capture, None)
+        if phase is not Phase.PAUSED:
+            self.ask(Complain(self.call.call_id, capture.user_ids, why))
+
+    def _gaps(self, capture: Capture, until: datetime | None) -> None:
+        for user_id in capture.user_ids:
+            self.gap(capture, user_id, capture.since, until, capture.failure)
+
+    def gap(self, capture: Capture, user_id: str, since: datetime, until: datetime | None, why: str) -> None:
+        """Report that a user's conversation should have been recorded from ``since`` on; None: it goes on so."""
         call = self.call
-        gap_id = str(uuid5(UUID(capture.media), f"gap {user_id}"))
-        self.say(Gap(gap_id, call.call_id, call.tenant_id, user_id, capture.since, self.at, capture.failure))
+        gap_id = str(uuid5(UUID(capture.media), f"gap {user_id} {since.isoformat()}"))
+        self.say(Gap(gap_id, call.call_id, call.tenant_id, user_id, since, until, why))
 
     def next_id(self, what: str) -> str:
         """Return a new id of this call: the same again when the same call is replayed.
@@ -104,5 +130,4 @@ class Turn:
         if ok or self.call.policy.announce is not Announce.OR_DO_NOT_RECORD:
             self.set(replace(capture, phase=Phase.STARTING))
         else:
-            why = f"the announcement could not be played: {reason}"
-            self.set(replace(capture, phase=Phase.FAILED, failure=why, since=self.at))
+            self.miss(capture, Phase.FAILED, self.at, f"the announcement could not be played: {reason}")

@@ -1,11 +1,14 @@
-"""The tones that a user hears after the star code, told apart without words: up is on, down is off, low twice is no."""
+"""The tones that a user hears after a code, told apart without words.
+
+Up is on, down is off, low twice is no. A pause goes down three steps, its end up three. High three times: withdrawn.
+"""
 
 from __future__ import annotations
 
 import numpy as np
 from numpy.typing import NDArray
 
-TONES = ("toggle-on", "toggle-off", "denied")
+TONES = ("toggle-on", "toggle-off", "denied", "paused", "resumed", "withdrawn")
 """Names of the tones, beside the spoken prompts."""
 
 TONE_VERSION = "1"
@@ -23,13 +26,19 @@ _LEVEL = 0.2
 
 def tone(name: str, rate: int) -> NDArray[np.int16]:
     """Return one of :data:`TONES` as mono samples at ``rate`` Hz. Raises KeyError for any other name."""
-    first, second = {
+    first, *others = {
         "toggle-on": (_MIDDLE_HZ, _HIGH_HZ),
         "toggle-off": (_HIGH_HZ, _MIDDLE_HZ),
         "denied": (_LOW_HZ, _LOW_HZ),
+        "paused": (_HIGH_HZ, _MIDDLE_HZ, _LOW_HZ),
+        "resumed": (_LOW_HZ, _MIDDLE_HZ, _HIGH_HZ),
+        "withdrawn": (_HIGH_HZ, _HIGH_HZ, _HIGH_HZ),
     }[name]
     pause = np.zeros(round(_PAUSE_S * rate))
-    sound = np.concatenate((_beep(first, rate), pause, _beep(second, rate)))
+    parts = [_beep(first, rate)]
+    for hertz in others:
+        parts += [pause, _beep(hertz, rate)]
+    sound = np.concatenate(parts)
     return np.round(sound * 32767).astype(np.int16)
 
 

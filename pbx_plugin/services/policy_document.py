@@ -25,6 +25,8 @@ EVERYONE = "all"
 _EMERGENCY = re.compile(r"[0-9]{2,8}")
 SHORTEST_RETENTION_DAYS = 7
 LONGEST_RETENTION_DAYS = 365
+SHORTEST_PAUSE_SECONDS = 5
+LONGEST_PAUSE_SECONDS = 900
 _FLAGS = ("recording_off", "can_switch_off", "hold_closes_segment", "withdrawal_erases")
 _Member = TypeVar("_Member", bound=StrEnum)
 
@@ -74,6 +76,7 @@ def as_document(policy: PolicyVersion, names: Names) -> dict[str, Any]:
         "announce": policy.announce.value,
         "hold_closes_segment": policy.hold_closes_segment,
         "withdrawal_erases": policy.withdrawal_erases,
+        "pause_seconds": policy.pause_seconds,
         "retention_days": policy.retention_days,
         "emergency_numbers": list(policy.emergency_numbers),
         "whitelisted_ddis": sorted(policy.whitelisted_ddis),
@@ -87,7 +90,8 @@ def from_document(document: Mapping[str, Any], number: int, names: Names) -> Pol
 
     Raises RefusedError naming the first key or value that cannot be: unknown keys, departments, groups and DDIs too.
     """
-    known = {"country", "announce", "retention_days", "emergency_numbers", "whitelisted_ddis", "departments", "groups"}
+    known = {"country", "announce", "retention_days", "pause_seconds"}
+    known |= {"emergency_numbers", "whitelisted_ddis", "departments", "groups"}
     for key in document:
         if key not in known and key not in _FLAGS:
             raise RefusedError(f"policy: {key!r} is not a setting: 'pbx-plugin policy show --draft' has them all")
@@ -103,7 +107,8 @@ def from_document(document: Mapping[str, Any], number: int, names: Names) -> Pol
         groups=_groups(document.get("groups", {}), names),
         emergency_numbers=_emergency(_texts(emergency, "emergency_numbers")),
         announce=_one_of(Announce, document.get("announce", default.announce.value), "announce"),
-        retention_days=_retention(document.get("retention_days", default.retention_days)),
+        retention_days=_whole(document, "retention_days", SHORTEST_RETENTION_DAYS, LONGEST_RETENTION_DAYS, default),
+        pause_seconds=_whole(document, "pause_seconds", SHORTEST_PAUSE_SECONDS, LONGEST_PAUSE_SECONDS, default),
         **flags,
     )
 
@@ -180,14 +185,13 @@ def _emergency(numbers: Sequence[str]) -> tuple[str, ...]:
     return tuple(dict.fromkeys(numbers))
 
 
-def _retention(days: object) -> int:
-    if isinstance(days, bool) or not isinstance(days, int):
-        raise RefusedError(f"policy: retention_days is {days!r}: give a whole number of days")
-    if not SHORTEST_RETENTION_DAYS <= days <= LONGEST_RETENTION_DAYS:
-        raise RefusedError(
-            f"policy: retention_days {days} is out of range: {SHORTEST_RETENTION_DAYS} to {LONGEST_RETENTION_DAYS}"
-        )
-    return days
+def _whole(document: Mapping[str, Any], key: str, least: int, most: int, default: PolicyVersion) -> int:
+    value = document.get(key, getattr(default, key))
+    if isinstance(value, bool) or not isinstance(value, int):
+        raise RefusedError(f"policy: {key} is {value!r}: give a whole number")
+    if not least <= value <= most:
+        raise RefusedError(f"policy: {key} {value} is out of range: {least} to {most}")
+    return value
 
 
 def _one_of(kind: type[_Member], value: object, key: str) -> _Member:

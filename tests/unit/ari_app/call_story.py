@@ -5,7 +5,9 @@
 0.1 dial    T1 A1 101                               T1 dials A1 (a status may follow)
 3.0 join    T1 B1                                   entered a bridge      (park: a holding bridge)
 5.0 mark    T1 consent=refused groups=ring          its variables, as an event shows them
-6.0 press   A1                                      the star code
+6.0 press   A1                                      the star code (pause, withdraw: the other two)
+6.5 full                                            the disk is nearly full (room: not any more)
+6.5 clock                                           the recorder looks at the time
 7.0 told    1                                       the announcement of capture 1 was heard (untold: it was not)
 8.0 left    T1 B1
 9.0 hold    A1                                      (unhold)
@@ -25,6 +27,7 @@ from pbx_plugin.domain import happenings as h
 from pbx_plugin.domain.book import Book
 from pbx_plugin.domain.call import Consent, Mode, User
 from pbx_plugin.domain.callstate import CallState
+from pbx_plugin.domain.capacity import Room
 from pbx_plugin.domain.policy import Announce, Exclusion, GroupKind, GroupPolicy, HuntGroup, PolicyVersion
 from pbx_plugin.domain.rulebook import DirectNumber, Rulebook, Tenant
 from pbx_plugin.domain.settling import SETTLES_WITHIN
@@ -59,6 +62,7 @@ def rules(**changes: Any) -> Rulebook:
         users=(
             user("101", Mode.ALWAYS),
             user("102", Mode.ALWAYS),
+            replace(user("103", Mode.ALWAYS), may_pause=True),
             user("111", Mode.ON_DEMAND),
             user("112", Mode.ON_DEMAND),
             user("121", Mode.NEVER),
@@ -67,7 +71,7 @@ def rules(**changes: Any) -> Rulebook:
             HuntGroup("g-ring", TENANT, "601", "ring", GroupKind.RING_GROUP),
             HuntGroup("g-refused", TENANT, "602", "refused", GroupKind.QUEUE),
         ),
-        direct_numbers=tuple(DirectNumber(f"+4570100{x}", TENANT, user_id=f"u{x}") for x in (101, 111, 121)),
+        direct_numbers=tuple(DirectNumber(f"+4570100{x}", TENANT, user_id=f"u{x}") for x in (101, 103, 111, 121)),
         policies={TENANT: replace(policy, **changes)},
     )
 
@@ -75,13 +79,13 @@ def rules(**changes: Any) -> Rulebook:
 class Story:
     """A switchboard, and everything it said and asked for."""
 
-    def __init__(self, book: Rulebook | None = None, *, answers: bool = True) -> None:
+    def __init__(self, book: Rulebook | None = None, *, answers: bool = True, most: int = 0) -> None:
         self.book = book or rules()
         self.said: list[e.Entry] = []
         self.asked: list[c.Command] = []
         self.answers = answers
         self.at = NOON
-        self.board = Switchboard("pbx", Book.of(self.book, NOON), self._perform)
+        self.board = Switchboard("pbx", Book.of(self.book, NOON), self._perform, most)
         self._todo: list[h.Happening] = []
         self._later: list[h.Settled] = []
 
@@ -109,12 +113,39 @@ class Story:
             found.append((entry.user_id, (entry.at - NOON).total_seconds(), until, end.reason if end else ""))
         return found
 
+    def gaps(self) -> list[e.Gap]:
+        """What was missed, in the order in which it began; each as it was last told."""
+        latest = {entry.gap_id: entry for entry in self.entries(e.Gap)}
+        return sorted(latest.values(), key=lambda gap: (gap.since, gap.user_id))
+
+    def missed(self) -> list[tuple[str, float, float | None, str]]:
+        """Who was not recorded, from which second to which, and why."""
+        return [
+            (
+                gap.user_id,
+                (gap.since - NOON).total_seconds(),
+                (gap.until - NOON).total_seconds() if gap.until else None,
+                gap.reason,
+            )
+            for gap in self.gaps()
+        ]
+
+    def tones(self) -> list[str]:
+        return [command.tone for command in self.commands(c.PlayTone)]
+
     def tell(self, text: str) -> Story:
         for line in text.splitlines():
             words = line.split()
             if words and not words[0].startswith("#"):
                 self._pass_to(NOON + timedelta(seconds=float(words[0])))
-                self.happen(self._read(words[1], words[2:]))
+                match words[1]:
+                    case "full" | "room":
+                        self.board.room = Room.NONE if words[1] == "full" else Room.ENOUGH
+                    case "clock":
+                        self.board.time_passed(self.at)
+                        self._answer()
+                    case verb:
+                        self.happen(self._read(verb, words[2:]))
         return self
 
     def _pass_to(self, at: datetime) -> None:
@@ -127,6 +158,9 @@ class Story:
 
     def happen(self, happening: h.Happening) -> None:
         self.board.happen(happening)
+        self._answer()
+
+    def _answer(self) -> None:
         while self._todo:
             self.board.happen(self._todo.pop(0))
 
@@ -135,8 +169,7 @@ class Story:
         self.at = NOON + timedelta(seconds=seconds)
         self.book = replace(self.book, exclusions={TENANT: (Exclusion("x1", number),)})
         self.board.rules_changed(Book.of(self.book, self.at), self.at)
-        while self._todo:
-            self.board.happen(self._todo.pop(0))
+        self._answer()
         return self
 
     def _read(self, verb: str, rest: list[str]) -> h.Happening:
@@ -163,6 +196,10 @@ class Story:
                 return h.LegGone(self.at, channel)
             case "press":
                 return h.TogglePressed(self.at, channel)
+            case "pause":
+                return h.PausePressed(self.at, channel)
+            case "withdraw":
+                return h.WithdrawPressed(self.at, channel)
             case "mark":
                 return h.MarksSeen(self.at, channel, self._carried(rest[1:]))
             case "told" | "untold":
@@ -195,5 +232,7 @@ class Story:
                     self._todo.append(h.CaptureStarted(self.at, command.media, self.at, self.at))
                 case c.StopCapture():
                     self._todo.append(h.CaptureEnded(self.at, command.media))
+                case c.EraseMedia():
+                    self._todo.append(h.MediaErased(self.at, command.media))
                 case c.FinaliseMedia():
                     self._todo.append(h.MediaSettled(self.at, command.media))

@@ -131,7 +131,7 @@ def test_the_announcement_is_heard_before_recording_starts() -> None:
 def test_an_announcement_that_could_not_be_played_leaves_a_gap_and_no_recording() -> None:
     story = Story(rules(announce=Announce.OR_DO_NOT_RECORD)).tell(INCOMING.format(to=101) + "6.0 untold 1" + END)
     assert story.segments() == []
-    (gap,) = story.entries(e.Gap)
+    (gap,) = story.gaps()
     assert "announcement" in gap.reason
 
 

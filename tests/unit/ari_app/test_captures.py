@@ -59,7 +59,7 @@ def test_a_recording_that_failed_is_tried_again_when_the_recorder_is_connected_a
     (asked,) = story.commands(c.StartCapture)
     story.happen(h.CaptureFailed(story.at, asked.media, "no answer"))
     story.happen(h.TryAgain(story.at, asked.media))
-    assert [gap.reason for gap in story.entries(e.Gap)] == ["no answer"]
+    assert [gap.reason for gap in story.gaps()] == ["no answer"]
     first, second = story.commands(c.StartCapture)
     assert second.media != first.media
 
@@ -115,7 +115,7 @@ def test_a_recording_that_asterisk_ends_at_once_is_not_begun_again_and_again() -
     story.happen(h.CaptureEnded(story.at, first))
     assert len(story.commands(c.StartCapture)) == 1
     story.tell(END)
-    assert [gap.reason for gap in story.entries(e.Gap)] == ["Asterisk ended the recording at once"]
+    assert [gap.reason for gap in story.gaps()] == ["Asterisk ended the recording at once"]
     assert story.board.calls == {}
 
 

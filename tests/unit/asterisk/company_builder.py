@@ -20,6 +20,8 @@ class Names:
     trunk: str = "trunk"
     pjsip: bool = True
     toggle_digit: str = "4"
+    pause_digit: str = "5"
+    withdraw_digit: str = "6"
     transfer_codes: bool = False
     pjsip_options: Mapping[str, str] = field(default_factory=dict)
 

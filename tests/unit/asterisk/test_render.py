@@ -180,11 +180,19 @@ def test_codes_for_transfer_are_users_alone_and_only_where_wanted() -> None:
     assert steps.index("PBXREC_RIGHTS=TK") > next(n for n, step in enumerate(steps) if "DIALPLAN_EXISTS" in step)
 
 
-def test_the_star_code_is_where_the_settings_say() -> None:
-    files = generated(company(), toggle_digit="9")
-    assert sections(files["features.conf"]) == [
-        ("applicationmap", [("pbxrec-toggle", '*9,self,AGI,"agi://127.0.0.1:4583/toggle"')])
+def test_the_codes_are_where_the_settings_say() -> None:
+    files = generated(company(), toggle_digit="9", pause_digit="1", withdraw_digit="2")
+    codes = [
+        ("pbxrec-toggle", '*9,self,AGI,"agi://127.0.0.1:4583/toggle"'),
+        ("pbxrec-pause", '*1,self,AGI,"agi://127.0.0.1:4583/pause"'),
+        ("pbxrec-withdraw", '*2,self,AGI,"agi://127.0.0.1:4583/withdraw"'),
     ]
+    assert sections(files["features.conf"]) == [("applicationmap", codes)]
+
+
+def test_two_codes_on_one_digit_are_refused() -> None:
+    with pytest.raises(RenderError, match="toggle_digit 5, pause_digit 5"):
+        generated(company(), toggle_digit="5")
 
 
 def test_a_queue_rings_its_members_by_phone_and_asterisk_records_nothing() -> None:
@@ -292,7 +300,7 @@ def test_a_change_in_any_file_changes_the_version() -> None:
         version_of(generated(company())),
         version_of(generated(company(names=("Åse", "Bent", "Carla")))),
         version_of(generated(company(queue="other"))),
-        version_of(generated(company(), toggle_digit="5")),
+        version_of(generated(company(), toggle_digit="8")),
     }
     assert len(versions) == 4
     assert all(re.fullmatch("[0-9a-f]{16}", version or "") for version in versions)
