@@ -13,6 +13,7 @@ import typer
 
 from pbx_plugin.cli import speech
 from pbx_plugin.cli.frame import WIDE, Json, TroubleError
+from pbx_plugin.services.directory import RefusedError
 
 app = typer.Typer(
     help="A private Asterisk with phones, company and services, on loopback only.",
@@ -27,6 +28,8 @@ Folder = Annotated[Path, typer.Option("--dir", metavar="DIR", help="Where everyt
 @app.command()
 def up(folder: Folder = DEFAULT_FOLDER, json: Json = False) -> None:
     """Start a sandbox that stays up, and tell what is needed to call into it."""
+    if folder.exists() and not folder.is_dir():
+        raise RefusedError(f"--dir {str(folder)!r} is not a folder")
     control = _control()
     with speech.working("starting the sandbox"), _told(control):
         info = control.up(folder.absolute(), speech.hint)
@@ -55,7 +58,7 @@ def status(folder: Folder = DEFAULT_FOLDER, json: Json = False) -> None:
 def _told(control: Any) -> Iterator[None]:
     try:
         yield
-    except control.SandboxError as error:
+    except (control.SandboxError, OSError) as error:
         raise TroubleError(f"the sandbox: {error}") from error
 
 

@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from cli_site import type_in
 from sqlalchemy import make_url
 
 from pbx_plugin.domain.call import Mode
@@ -105,3 +106,12 @@ def test_the_folder_may_have_any_name(tmp_path: Path, name: str) -> None:
     settings = load_settings(config)
     assert settings.paths.archive == folder / "archive"
     assert make_url(settings.database).database == str(folder / "state" / "pbx-plugin.sqlite")
+
+
+def test_a_place_where_no_sandbox_can_be_is_one_clear_line(tmp_path: Path) -> None:
+    (tmp_path / "file").write_text("")
+    said = type_in("sandbox", "up", "--dir", str(tmp_path / "file"))
+    assert (said.code, said.out, said.err) == (2, "", f"pbx-plugin: --dir '{tmp_path}/file' is not a folder\n")
+    said = type_in("sandbox", "up", "--dir", str(tmp_path / "file" / "below"))
+    assert (said.code, said.out, said.err.count("\n")) == (1, "", 1)
+    assert said.err.startswith("pbx-plugin: the sandbox: ")
