@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from contextlib import suppress
 from typing import Any
 
 import structlog
@@ -11,7 +12,7 @@ from pbx_plugin.ari_app.capturing import Capturing, media_of_snoop
 from pbx_plugin.ari_app.finalising import Finalising
 from pbx_plugin.ari_app.heard import Heard
 from pbx_plugin.ari_app.performer import FindSound, Performer
-from pbx_plugin.ari_app.resync import missed
+from pbx_plugin.ari_app.resync import ON_HOLD, changed_unheard, missed
 from pbx_plugin.ari_app.room import RoomWatch
 from pbx_plugin.ari_app.signals import Signals
 from pbx_plugin.ari_app.switchboard import Switchboard
@@ -224,21 +225,26 @@ class RecorderApp:
             else:
                 channel["channelvars"] = dict(zip(variables.CHANNEL_VARIABLES, found, strict=True))
 
+    async def _ask_hold(self, channel: Json) -> None:
+        """Ask whether a channel is on hold: no event says it again, nor that it no longer is."""
+        with suppress(AriError):
+            channel["on_hold"] = await self._ari.get_variable(channel["id"], ON_HOLD) == "1"
+
     async def _resync(self) -> None:
         """Compare with Asterisk: what was missed happens now; lost recordings end, stray snoops go."""
         if self._switchboard is None:
             return
         deaf_since = self._heard.last
         channels, bridges = await asyncio.gather(self._ari.list_channels(), self._ari.list_bridges())
-        await self._ask_marks([channel for channel in channels if not is_ours(channel)])
+        theirs = [channel for channel in channels if not is_ours(channel)]
+        await self._ask_marks(theirs)
+        await asyncio.gather(*(self._ask_hold(channel) for channel in theirs))
         before = {media: capture.phase for _, media, capture in self._captures()}
         # Who hung up comes first: what nobody needs any more must not be recorded anew.
         for happening in missed(tuple(self._switchboard.calls.values()), channels, bridges, now(), deaf_since):
             self._switchboard.happen(happening)
-        for call, media, capture in self._captures():
-            # Where all have hung up the recording ended with them; where the call goes on it went on, with whomever.
-            if deaf_since and call.legs and before.get(media) is Phase.RECORDING and capture.phase is Phase.CLOSING:
-                self._switchboard.happen(h.ChangedUnheard(deaf_since, media))
+        for happening in tuple(changed_unheard(tuple(self._switchboard.calls.values()), before, deaf_since)):
+            self._switchboard.happen(happening)
         for _, media, capture in self._captures():
             if before.get(media) is capture.phase:
                 await self._resume(capture)

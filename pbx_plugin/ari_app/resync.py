@@ -5,15 +5,18 @@ The answer is ordinary happenings, so that a restart takes the same way through 
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from datetime import datetime
 from typing import Any
 
 from pbx_plugin.asterisk.ari_events import appeared, is_ours, marks_seen
 from pbx_plugin.domain import happenings as h
-from pbx_plugin.domain.callstate import CallState
+from pbx_plugin.domain.callstate import CallState, Phase
 
 Json = dict[str, Any]
+
+ON_HOLD = "CHANNEL(onhold)"
+"""What Asterisk answers ``1`` to on a channel that somebody else's phone holds."""
 
 
 def missed(
@@ -23,10 +26,10 @@ def missed(
     at: datetime,
     deaf_since: datetime | None = None,
 ) -> Iterator[h.Happening]:
-    """Yield what must have happened: legs gone, legs new, bridges left and entered, marks as they are now.
+    """Yield what must have happened: legs gone, legs new, bridges left and entered, marks and holds as they are now.
 
-    ``at`` is the time of looking: what was missed happened at some moment before it, which nobody can tell, but after
-    ``deaf_since``, when Asterisk was last heard (None where it never was).
+    A channel of which :data:`ON_HOLD` was asked has the answer as a bool in ``on_hold``. ``at`` is the time of
+    looking: what was missed happened at some moment before it, which nobody can tell.
     """
     real = {channel["id"]: channel for channel in channels if not is_ours(channel)}
     where = {
@@ -42,9 +45,37 @@ def missed(
         leg = known.get(channel_id)
         if leg is not None and leg.bridge and (bridge is None or bridge["id"] != leg.bridge):
             yield h.LegLeft(at, channel_id, leg.bridge, deaf_since)
+    for bridge in bridges:
+        yield from (h.LegHeld(at, channel_id, held) for channel_id, held in _holds(bridge, real))
     for channel_id, bridge in where.items():
         holding = bridge.get("technology") == "holding_bridge" or bridge.get("bridge_type") == "holding"
         yield h.LegJoined(at, channel_id, bridge["id"], not holding, _talking_since(bridge, deaf_since))
+
+
+def changed_unheard(
+    calls: Iterable[CallState], before: Mapping[str, Phase], deaf_since: datetime | None
+) -> Iterator[h.Happening]:
+    """Yield captures that the call has left behind, once what was :func:`missed` has happened to it.
+
+    ``before`` are the phases of captures before that, ``deaf_since`` is when Asterisk was last heard. Where all have
+    hung up the recording ended with them; where the call goes on it went on, with whomever.
+    """
+    if deaf_since is None:
+        return
+    for call in calls:
+        for media, capture in call.captures.items():
+            recorded = before.get(media) in (Phase.STARTING, Phase.RECORDING)
+            if call.legs and recorded and capture.phase is Phase.CLOSING:
+                yield h.ChangedUnheard(deaf_since, media)
+
+
+def _holds(bridge: Json, real: dict[str, Json]) -> Iterator[tuple[str, bool]]:
+    """Yield whether each phone in a bridge of two holds the other. Asterisk knows of the held one only."""
+    inside = [real[channel_id] for channel_id in bridge.get("channels", ()) if channel_id in real]
+    if len(inside) == 2:
+        for holder, other in (inside, inside[::-1]):
+            if "on_hold" in other and not holder["name"].startswith("Local/"):
+                yield holder["id"], other["on_hold"]
 
 
 def _talking_since(bridge: Json, deaf_since: datetime | None) -> datetime | None:
