@@ -63,14 +63,19 @@ def ami(settings: Settings) -> Check:
 
 
 def agi(settings: Settings) -> Check:
-    """Look whether our FastAGI service listens."""
+    """Look whether our FastAGI service listens, and that it is not frozen."""
     where = (settings.agi.host, settings.agi.port)
+    mend = "'pbx-plugin run'; until then callers on consent numbers are not asked, hence not recorded"
     try:
-        with socket.create_connection(where, TIMEOUT):
-            return ok("FastAGI", f"listening at {where[0]}:{where[1]}")
+        with socket.create_connection(where, TIMEOUT) as connection:
+            # A request without a word is closed at once by a service that lives; the kernel alone would only accept.
+            connection.shutdown(socket.SHUT_WR)
+            connection.recv(1)
+    except TimeoutError:
+        return fail("FastAGI", f"{where[0]}:{where[1]} does not answer", f"end what listens there, and start {mend}")
     except OSError as error:
-        mend = "start 'pbx-plugin run'; until then callers on consent numbers are not asked, hence not recorded"
-        return fail("FastAGI", f"nothing listens at {where[0]}:{where[1]}: {error}", mend)
+        return fail("FastAGI", f"nothing listens at {where[0]}:{where[1]}: {error}", f"start {mend}")
+    return ok("FastAGI", f"answers at {where[0]}:{where[1]}")
 
 
 def dialplan(settings: Settings, files: dict[str, str], installer: DialplanInstaller) -> Iterator[Check]:

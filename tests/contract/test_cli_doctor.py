@@ -13,8 +13,10 @@ from typing import Any
 import pytest
 from call_entries import began, intended, stored
 from cli_site import Site, type_in
+from pytest_mock import MockerFixture
 
 from pbx_plugin import clock
+from pbx_plugin.asterisk.fastagi import FastAgiServer
 from pbx_plugin.asterisk.variables import CHANNEL_VARIABLES
 from pbx_plugin.db.apply import DatabaseApply
 from pbx_plugin.db.engine import make_engine
@@ -204,13 +206,27 @@ def test_channelvars_are_read_from_ari_conf(site: Site, ari_conf: str, health: s
     assert checks(site)["channelvars"]["health"] == health
 
 
-def test_a_listening_agi_service_and_a_dialplan_out_of_date_are_told(site: Site, closed_ports: list[str]) -> None:
+def test_an_agi_service_that_is_frozen_is_broken_though_its_port_is_open(
+    site: Site, closed_ports: list[str], mocker: MockerFixture
+) -> None:
+    mocker.patch("pbx_plugin.cli.check_asterisk.TIMEOUT", 0.3)
+    with socket.create_server(("127.0.0.1", int(closed_ports[2]))):
+        found = checks(site)
+    assert found["FastAGI"]["health"] == "fail"
+    assert "does not answer" in found["FastAGI"]["what"]
+
+
+def test_an_answering_agi_service_and_a_dialplan_out_of_date_are_told(site: Site, closed_ports: list[str]) -> None:
     etc = site.folder / "asterisk"
     (etc / "pbx-plugin.d").mkdir(parents=True)
     for name in ("extensions.conf", "features.conf", "queues.conf"):
         (etc / name).write_text(f'#include "pbx-plugin.d/{name}"\n', encoding="utf-8")
-    with socket.create_server(("127.0.0.1", int(closed_ports[2]))):
+    service = FastAgiServer("127.0.0.1", int(closed_ports[2]), {})
+    service.start()
+    try:
         found = checks(site)
+    finally:
+        service.stop()
     assert found["FastAGI"]["health"] == "ok"
     assert found["dialplan"]["mend"] == "run 'pbx-plugin dialplan install'"
     for name, text in site.does("dialplan", "show", "--json").data["files"].items():
