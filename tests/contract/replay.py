@@ -44,10 +44,14 @@ class Taken:
 
 @dataclass
 class Pbx:
-    """The trace's Asterisk. It lives on when the recorder is restarted."""
+    """The trace's Asterisk. It goes on when the recorder is restarted."""
 
     trace: Trace
     recordings: dict[str, Taken] = field(default_factory=dict)
+
+    def copied(self) -> Pbx:
+        """Return an Asterisk that did the same until now."""
+        return Pbx(self.trace, {media: replace(taken) for media, taken in self.recordings.items()})
 
     def take(self, media: str, anchor: str, index: int, at: datetime) -> Taken:
         """Begin a capture, like the trace's own if that begins now."""
@@ -212,17 +216,18 @@ class Replay:
         self._answer(NEVER)
         return self
 
-    def restarted(self, index: int, heard_from: int | None = None) -> Replay:
-        """Return the next run: this one was killed before event ``index``, that one hears events again from there."""
-        heard_from = index if heard_from is None else heard_from
-        after = Replay(self.trace, self.pbx)
-        after.said, after.captures, after.troubles = self.said, dict(self.captures), self.troubles
+    def restarted(self, heard_from: int) -> Replay:
+        """Return the next run, as if this one were killed now: that one hears events again from there.
+
+        This one may still go on, with an Asterisk of its own.
+        """
+        after = Replay(self.trace, self.pbx.copied())
+        after.said, after.captures, after.troubles = list(self.said), dict(self.captures), list(self.troubles)
         for call_id, state in self.memory.items():
             if call_id not in self.ended:
                 after.memory[call_id] = state
                 after.board.adopt(recall(remember(state)))
-        heard = self.trace.times[index - 1] if index else None
-        return after.resync(self.trace.look_from(heard_from), heard_from, heard)
+        return after.resync(self.trace.look_from(heard_from), heard_from, self.trace.times[self._index])
 
     def _ring(self, until: datetime) -> None:
         """Say that calls have settled which should have by then."""
