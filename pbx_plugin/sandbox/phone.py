@@ -209,6 +209,10 @@ class Phone:
         self._offered = wanted
         return Leg(self, event.leg or 0, _path(event.details.get("record")), event)
 
+    def disregard_incoming(self) -> None:
+        """Leaves aside the calls that came in so far: the next wait is for one that comes from now on."""
+        self._offered = sum(event.name == "incoming" for event in self.journal.events())
+
     def auto_answer(self, after_ms: int = 0) -> None:
         """Answers every further call by itself."""
         self.command("auto_answer", code=200, after_ms=after_ms)

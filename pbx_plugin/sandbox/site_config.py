@@ -55,6 +55,7 @@ def asterisk_files(ports: Ports, secrets: Secrets) -> dict[str, str]:
         "ari.conf": ari_conf("pbxrec", secrets.ari, whole=True),
         "manager.conf": manager_conf("pbxrec", secrets.ami, "127.0.0.1", ports.ami),
         "extensions.conf": "[general]\nstatic = yes\nwriteprotect = yes\n"
+        + site_extras.BEFORE
         + include.format("extensions.conf")
         + site_extras.EXTENSIONS,
         "features.conf": site_extras.FEATURES + include.format("features.conf"),

@@ -28,10 +28,10 @@ FOLLOWED, LOCAL_MEMBER, VAIN_MEMBER = ("201", "202"), "203", "238"
 MUSIC = VOICES[-1]
 """The voice of music on hold: no phone may have it."""
 
-EXTENSIONS = f"""
-[pbxrec-users]
-include => sandbox-services
+BEFORE = "[pbxrec-users]\ninclude => sandbox-services\n"
+"""Stands before the generated dialplan: what it includes is looked into first, and a pattern there takes any digits."""
 
+EXTENSIONS = f"""
 [sandbox-services]
 exten => {PARK},1,Park()
 exten => _80[1-9],1,Gosub(pbxrec-caller,s,1)
