@@ -42,7 +42,7 @@ class Performer:
         self._clock = clock
         self._keys_are_ours = keys_are_ours
         # What pbxrec-callee gives every phone that Dial() rings: a user's star code and right to transfer.
-        self._rights = {"TRANSFER_CONTEXT": transfer_context, "DYNAMIC_FEATURES": variables.FEATURE}
+        self._rights = {"TRANSFER_CONTEXT": transfer_context, "DYNAMIC_FEATURES": variables.FEATURES}
         self._queues: dict[str, asyncio.Queue[Deed]] = {}
         self._tasks: set[asyncio.Task[None]] = set()
 

@@ -103,6 +103,8 @@ def describe(facts: Facts) -> Info:
         "company": {"name": COMPANY, "country": COUNTRY},
         "numbers": _numbers(),
         "toggle_code": f"*{settings.dialplan.toggle_digit}",
+        "pause_code": f"*{settings.dialplan.pause_digit}",
+        "withdraw_code": f"*{settings.dialplan.withdraw_digit}",
         "cli": {
             "argv": [sys.executable, "-m", "pbx_plugin.cli.main"],
             "config": str(facts.config),

@@ -24,6 +24,7 @@ class Resident:
     name: str
     mode: Mode
     enrolled: bool = True
+    may_pause: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,9 +44,9 @@ CONSENT, REFUSED, NO_POLICY = "always (consent via IVR)", "never (refused via IV
 RESIDENTS = (
     Resident("201", "Anna Always", Mode.ALWAYS),
     Resident("202", "Asger Always", Mode.ALWAYS),
-    Resident("203", "Agnes Always", Mode.ALWAYS),
+    Resident("203", "Agnes Always", Mode.ALWAYS, may_pause=True),
     Resident("211", "Oda On-Demand", Mode.ON_DEMAND),
-    Resident("212", "Otto On-Demand", Mode.ON_DEMAND),
+    Resident("212", "Otto On-Demand", Mode.ON_DEMAND, may_pause=True),
     Resident("213", "Olga On-Demand", Mode.ON_DEMAND),
     Resident("221", "Nina Never", Mode.NEVER),
     Resident("222", "Nils Never", Mode.NEVER),
@@ -105,6 +106,7 @@ def populate(desk: Desk) -> None:
             extension=one.extension,
             ddi=ddi_of(one.extension),
             mode=one.mode,
+            may_pause=one.may_pause,
             devices=[f"PJSIP/{one.extension}"],
         )
         person = people.add(desk, wish)

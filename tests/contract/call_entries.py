@@ -22,6 +22,7 @@ from pbx_plugin.domain.entries import (
     LegSeen,
     Marked,
     RecordingClosed,
+    RecordingErased,
     RecordingFailed,
     RecordingIntended,
     RecordingStarted,
@@ -134,6 +135,10 @@ def stored(media_id: str = "media-1", *, at: float = 61) -> RecordingStored:
     return RecordingStored(
         media_id, after(at), "ab/abc.wav", "ab/abc.peaks", "cd" * 32, 880_044, 8000, 55_000, False, True, ("padded",)
     )
+
+
+def erased(media_id: str = "media-1", at: float = 70) -> RecordingErased:
+    return RecordingErased(media_id, after(at))
 
 
 def failed(media_id: str = "media-1", *, at: float = 61) -> RecordingFailed:

@@ -19,6 +19,7 @@ from call_entries import (
     consent_taken,
     decided,
     dump,
+    erased,
     failed,
     intended,
     moved,
@@ -67,7 +68,7 @@ def media(engine: Engine, media_id: str = "media-1") -> MediaRow:
 
 
 def test_the_story_covers_every_kind_of_entry() -> None:
-    told = {type(entry) for entry in [*whole_call(), failed()]}
+    told = {type(entry) for entry in [*whole_call(), failed(), erased()]}
     assert told == set(get_args(Entry))
 
 
@@ -193,6 +194,17 @@ def test_two_users_own_recordings_on_one_media(engine: Engine) -> None:
         owners = session.execute(select(RecordingRow.id, RecordingRow.media_id).order_by(RecordingRow.id)).all()
     assert [tuple(owner) for owner in owners] == [("recording-1", "media-1"), ("recording-2", "media-1")]
     assert (media(engine).state, media(engine).intended_at) == ("recording", after(4))
+
+
+def test_an_erased_recording_stays_so_and_keeps_its_hash_as_a_proof(engine: Engine) -> None:
+    apply = DatabaseApply(engine)
+    apply(RUN, numbered([intended(), started(), closed(), stored(), erased()]))
+    row = media(engine)
+    assert (row.state, row.path, row.peaks_path, row.erased_at) == (MediaState.ERASED, "", "", after(70))
+    assert (row.sha256, row.length_ms) == ("cd" * 32, 55_000)
+    # A finaliser that was just ready says so too late.
+    apply(RUN, numbered([stored(), failed()], first=6))
+    assert (media(engine).state, media(engine).path) == (MediaState.ERASED, "")
 
 
 def test_what_the_stored_file_is_like_is_kept(engine: Engine) -> None:

@@ -13,6 +13,7 @@ from dialplan_asterisk import ASKED, LINE_ADDRESS, PASSWORD, Site, company, site
 from pbx_plugin.asterisk.ami import AmiClient, AmiError
 from pbx_plugin.asterisk.install import DialplanInstaller
 from pbx_plugin.asterisk.load import AmiLoader
+from pbx_plugin.asterisk.variables import FEATURES
 from pbx_plugin.sandbox.phone import Phone
 
 NOON = datetime(2026, 11, 22, 12, tzinfo=UTC)
@@ -115,7 +116,7 @@ def test_a_user_and_a_colleague_both_have_the_star_code(
     leg.wait("CONFIRMED")
     assert answered.caller_name == "Anna"
     for user, pressing in (("101", leg), ("102", answered)):
-        assert variable(running, user, "DYNAMIC_FEATURES") == "pbxrec-toggle"
+        assert variable(running, user, "DYNAMIC_FEATURES") == FEATURES
         assert variable(running, user, "TRANSFER_CONTEXT") == "pbxrec-users"
         pressing.dtmf("*4", duration_ms=80, gap_ms=60)
         press = presses.get(timeout=5)
@@ -133,7 +134,7 @@ def test_an_outside_caller_has_no_star_code_and_the_agent_who_answers_has(
     leg.wait("CONFIRMED")
     assert variable(running, "trunk", "DYNAMIC_FEATURES") == ""
     assert variable(running, "trunk", "TRANSFER_CONTEXT") == "pbxrec-trunk"
-    assert variable(running, "101", "DYNAMIC_FEATURES") == "pbxrec-toggle"
+    assert variable(running, "101", "DYNAMIC_FEATURES") == FEATURES
     assert variable(running, "101", "PBXREC_PRESENTED") == ASKED
     assert variable(running, "101", "PBXREC_DDI") == "+4533120800"
     leg.dtmf("*4", duration_ms=80, gap_ms=60)
@@ -148,7 +149,7 @@ def test_a_queue_gives_the_agent_the_star_code(running: Site, anna: Phone, bent:
     leg = anna.dial("802")
     leg.wait("CONFIRMED")
     bent.wait_incoming().wait("CONFIRMED")
-    assert variable(running, "102", "DYNAMIC_FEATURES") == "pbxrec-toggle"
+    assert variable(running, "102", "DYNAMIC_FEATURES") == FEATURES
     assert variable(running, "102", "PBXREC_PRESENTED") == "a0000003"
 
 
@@ -165,7 +166,7 @@ def test_a_transferred_outsider_still_has_no_star_code_and_the_new_agent_has(
     second.wait("CONFIRMED")
     first.wait_ended()
     assert variable(running, "trunk", "DYNAMIC_FEATURES") == ""
-    assert variable(running, "102", "DYNAMIC_FEATURES") == "pbxrec-toggle"
+    assert variable(running, "102", "DYNAMIC_FEATURES") == FEATURES
     assert variable(running, "102", "PBXREC_DDI") == "+4533120101"
 
 
@@ -174,7 +175,7 @@ def test_a_user_calls_out_and_only_the_user_has_the_star_code(running: Site, ann
     leg = anna.dial("31200118")
     assert line.wait_incoming().called == "31200118"
     leg.wait("CONFIRMED")
-    assert variable(running, "101", "DYNAMIC_FEATURES") == "pbxrec-toggle"
+    assert variable(running, "101", "DYNAMIC_FEATURES") == FEATURES
     assert variable(running, "trunk", "DYNAMIC_FEATURES") == ""
 
 

@@ -12,6 +12,7 @@ from dialplan_asterisk import ASKED, PLAIN, Site, company, site
 from pbx_plugin.asterisk.install import NAMES, DialplanInstaller, Installed, InstallError
 from pbx_plugin.asterisk.load import AmiLoader
 from pbx_plugin.asterisk.render import version_of
+from pbx_plugin.asterisk.variables import FEATURES
 
 NOON = datetime(2026, 11, 22, 12, tzinfo=UTC)
 
@@ -68,7 +69,9 @@ class TestLoaded:
         features = running.asterisk.rx("features show")
         assert [line.split() for line in features.splitlines() if line.startswith(("pbxrec", "own"))] == [
             ["own", "no", "def", "*7"],
+            ["pbxrec-pause", "no", "def", "*5"],
             ["pbxrec-toggle", "no", "def", "*4"],
+            ["pbxrec-withdraw", "no", "def", "*6"],
         ]
         queue = running.asterisk.rx("queue show asked")
         assert "101 (PJSIP/101)" in queue
@@ -95,7 +98,7 @@ class TestLoaded:
         assert running.probe("presented") == f"{ASKED}+{PLAIN}+a000"
 
     def test_the_star_code_is_added_to_what_the_channel_has_and_only_once(self, running: Site) -> None:
-        assert running.probe("features") == "own#pbxrec-toggle-not#pbxrec-toggle/pbxrec-users"
+        assert running.probe("features") == f"own#pbxrec-toggle-not#{FEATURES}/pbxrec-users"
 
     def test_a_channel_that_is_no_users_phone_gets_no_star_code(self, running: Site) -> None:
         assert running.probe("outsider") == "(/)"

@@ -130,7 +130,8 @@ def test_nothing_else_is_in_the_wheel(wheel: Path) -> None:
 
 def test_the_scripts_that_asterisk_runs_may_be_run(installed: Path) -> None:
     scripts = site_packages(installed) / "pbx_plugin" / "_data" / "agi-bin"
-    assert {path.name for path in scripts.iterdir()} == {"pbxrec-consent", "pbxrec-toggle"}
+    names = {"pbxrec-consent", "pbxrec-pause", "pbxrec-toggle", "pbxrec-withdraw"}
+    assert {path.name for path in scripts.iterdir()} == names
     for path in scripts.iterdir():
         assert path.is_file()
         assert os.access(path, os.X_OK), path
