@@ -156,6 +156,7 @@ class BridgeApp:
 
     def _came_in(self, event: Json, channel: Json) -> None:
         self._devices[channel["id"]] = device_of(channel["name"])
+        self._performer.came_in(channel["id"])
         replaced, args = event.get("replace_channel"), event.get("args") or []
         if replaced:
             self._happen(e.CallerReplaced(self._clock(), replaced["id"], channel["id"]))

@@ -24,6 +24,10 @@ LEFT_ALONE = 5
 """Seconds that a phone rings longer than asked for when we are not there any more to stop it."""
 
 
+COMES_WITHIN = 2.0
+"""Seconds within which a channel that was made must be in our application."""
+
+
 class Performer:
     """Turns commands into requests. :meth:`perform` returns at once; what goes wrong comes back as an event."""
 
@@ -45,6 +49,7 @@ class Performer:
         self._rights = {"TRANSFER_CONTEXT": transfer_context, "DYNAMIC_FEATURES": variables.FEATURES}
         self._queues: dict[str, asyncio.Queue[Deed]] = {}
         self._tasks: set[asyncio.Task[None]] = set()
+        self._coming: dict[str, asyncio.Future[None]] = {}
 
     def perform(self, commands: list[c.Command]) -> None:
         """Queue commands, each behind the earlier ones of its hunt."""
@@ -60,6 +65,12 @@ class Performer:
             self._tasks.add(task)
             task.add_done_callback(self._tasks.discard)
         queue.put_nowait(deed)
+
+    def came_in(self, leg: str) -> None:
+        """Take it that a channel we made is in our application: before that it cannot be dialled."""
+        coming = self._coming.get(leg)
+        if coming is not None and not coming.done():
+            coming.set_result(None)
 
     async def settled(self, seconds: float) -> None:
         """Wait until all that was asked for is done, no longer than ``seconds``."""
@@ -109,12 +120,16 @@ class Performer:
                 end = e.LegEnd.BUSY if phone.online else e.LegEnd.UNREACHABLE
                 self._happen(e.LegEnded(self._clock(), wanted.leg, end))
                 return
+            came = self._coming[wanted.leg] = asyncio.get_running_loop().create_future()
             await self._ari.create_channel(wanted.leg, wanted.device, self._app, wanted.caller, self._rights)
+            await asyncio.wait_for(came, COMES_WITHIN)
             await self._ari.dial(wanted.leg, wanted.caller, wanted.seconds + LEFT_ALONE)
-        except AriError as error:
-            log.info("a phone cannot be rung", device=wanted.device, error=str(error))
+        except (AriError, TimeoutError) as error:
+            log.info("a phone cannot be rung", device=wanted.device, error=str(error) or "its channel did not come")
             await self._ari.end_channel(wanted.leg)
             self._happen(e.LegEnded(self._clock(), wanted.leg, e.LegEnd.UNREACHABLE))
+        finally:
+            self._coming.pop(wanted.leg, None)
 
     async def _connect(self, wanted: c.Connect) -> None:
         bridge = bridge_name(wanted.hunt)
