@@ -220,7 +220,8 @@ def stick(call: CallState, leg: Leg) -> CallState:
 def merge_calls(older: CallState, younger: CallState) -> CallState:
     """Return the one call that two became (attended transfer): the older lives on, with the marks of both.
 
-    What users had switched stays theirs; where both calls hold a decision for a user it is asked anew.
+    The direct number that either was called on stays known. What users had switched stays theirs; where both calls
+    hold a decision for a user it is asked anew.
     """
     return replace(
         older,
@@ -229,6 +230,7 @@ def merge_calls(older: CallState, younger: CallState) -> CallState:
         marks=older.marks.merged(younger.marks),
         excluded=older.excluded or younger.excluded,
         off_at_start=older.off_at_start,
+        ddi=older.ddi if older.ddi.raw else younger.ddi,
         legs=older.legs | younger.legs,
         switches=younger.switches | older.switches,
         pressed=younger.pressed | older.pressed,

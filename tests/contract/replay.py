@@ -137,6 +137,15 @@ class Replay:
         ]
 
     @property
+    def filed(self) -> set[tuple[str, ...]]:
+        """What recordings are filed under: extension, direction, other party, direct number, group, evidence."""
+        return {
+            (x.extension, x.direction, x.other_e164 or x.other_raw, x.ddi, x.group_id, x.evidence_id)
+            for x in self.said
+            if isinstance(x, e.RecordingIntended)
+        }
+
+    @property
     def outcomes(self) -> list[str]:
         """How the calls ended."""
         return [entry.outcome for entry in self.said if isinstance(entry, e.CallEnded)]

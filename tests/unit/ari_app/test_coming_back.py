@@ -83,3 +83,27 @@ def test_one_press_that_is_told_twice_switches_once() -> None:
     assert [command.tone for command in story.commands(c.PlayTone)] == ["toggle-on"]
     story.happen(h.TogglePressed(story.at + timedelta(seconds=2), "A1"))
     assert [command.tone for command in story.commands(c.PlayTone)] == ["toggle-on", "toggle-off"]
+
+
+def test_the_direct_number_stays_known_when_the_caller_is_joined_to_a_call_that_is_older() -> None:
+    story = Story().tell("""
+        0.0 ring A2 102 > 101
+        0.1 down A1 101 linked-A2
+        1.0 join A2 B1
+        1.0 join A1 B1
+        2.0 ring T1 trunk +4531200118 > +4570100101
+        2.1 down A3 101 linked-T1
+        3.0 join A3 B2
+        3.0 join T1 B2
+        9.0 left T1 B2
+        9.0 left A1 B1
+        9.0 join T1 B1
+        9.0 gone A1
+        9.0 gone A3
+        9.5 hold A2
+        9.9 unhold A2
+       12.0 mark T1
+    """)
+    assert {
+        intent.ddi for intent in story.entries(e.RecordingIntended) if intent.at > story.at - timedelta(seconds=3)
+    } == {"+4570100101"}
