@@ -45,6 +45,11 @@ class Service:
             raise ServiceError(f"the {self.name} is not running:\n{self.log_tail()}")
         return self._child.pid
 
+    @property
+    def running(self) -> bool:
+        """Tell whether it was started and has not ended."""
+        return self._child is not None and not has_ended(self._child)
+
     def start(self) -> None:
         """Start it; :meth:`wait_ready` tells when it is of use."""
         environment = {key: value for key, value in os.environ.items() if key != "PYTHONDONTWRITEBYTECODE"}
