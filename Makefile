@@ -1,5 +1,5 @@
 # Each target is a plain sh script under deploy/, for machines without make. All of them set themselves up.
-.PHONY: help setup demo check test bench docs picture
+.PHONY: help setup demo check test bench docs picture traces
 
 help:
 	@echo 'make demo    real calls between two phones, recorded (KEEP=1 leaves it up)'
@@ -8,7 +8,8 @@ help:
 	@echo 'make bench   what recording costs, on this machine'
 	@echo 'make docs    docs/commands.md anew, from the program'
 	@echo 'make picture docs/demo.svg anew, from a real demonstration'
+	@echo 'make traces  what Asterisk says of real calls anew, for the tests that replay it'
 	@echo 'make setup   only get ready: system packages, Python environment, Asterisk'
 
-setup demo check test bench docs picture:
+setup demo check test bench docs picture traces:
 	@sh deploy/$@.sh

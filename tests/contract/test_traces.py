@@ -58,6 +58,10 @@ ENDS = {
         ("201 left: told → leave 201", "202 left: enter 202 → leave trunk 2"), ("201 record 10", "202 record 10")
     ),
     "blind_to_never": End(("201 left: told → leave 201",), ("201 record 10", "221 never 5")),
+    "blind_by_code": End(
+        ("201 left: told → hold 201", "203 left: enter trunk 2 → leave trunk 2"), ("201 record 10", "203 record 10")
+    ),
+    "refused_and_sent_on": End((), ("233 never 3", "201 never 3"), "answered", "refused", ("602",)),
     "outgoing_transferred": End(
         ("202 left: told → leave 202", "201 left: enter 201 → leave 201"), ("202 record 10", "201 record 10")
     ),
@@ -78,6 +82,7 @@ ENDS = {
         ("602",),
     ),
     "picked_up": End((), ("221 never 5",)),
+    "gone_in_the_prompt": End(outcome="not answered", consent="required"),
     "gone_while_ringing": End(outcome="not answered"),
     "busy": End(outcome="not answered"),
 }

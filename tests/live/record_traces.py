@@ -209,6 +209,36 @@ def outgoing_transferred(play: Play) -> None:
     hang_up(theirs)
 
 
+def blind_by_code(play: Play) -> None:
+    """The called user sends the caller on to a colleague by the feature code, not by the phone's own button."""
+    user = play.stage.phone("201", answers=False)
+    play.stage.phone("203")
+    leg = play.caller("201")
+    mine = user.wait_incoming()
+    mine.answer()
+    play.recorded()
+    mine.dtmf("##")
+    talk(1.5)
+    mine.dtmf("203")
+    play.recorded(2)
+    hang_up(leg)
+
+
+def refused_and_sent_on(play: Play) -> None:
+    """A caller who refused is sent on by REFER to a user who is always recorded."""
+    user = play.stage.phone("233", answers=False)
+    play.stage.phone("201")
+    leg = play.consents("701", "2")
+    mine = user.wait_incoming(20.0)
+    mine.answer()
+    wait_for(lambda: play.tap.heard("ChannelEnteredBridge", 2), "both to talk", 20.0)
+    talk(TALK_S)
+    mine.transfer("201")
+    wait_for(lambda: play.tap.heard("ChannelEnteredBridge", 4), "the caller to talk to another", 10.0)
+    talk(TALK_S)
+    hang_up(leg)
+
+
 def attended(play: Play) -> None:
     """The called user asks a colleague first, on a second line, and then joins the two (REFER with Replaces)."""
     user = play.stage.phone("201", answers=False)
@@ -253,6 +283,14 @@ def picked_up(play: Play) -> None:
     hang_up(leg)
 
 
+def gone_in_the_prompt(play: Play) -> None:
+    """The caller on a consent number hangs up before pressing a key."""
+    leg = play.caller("701")
+    leg.wait("CONFIRMED")
+    talk(TALK_S)
+    hang_up(leg)
+
+
 def gone_while_ringing(play: Play) -> None:
     """The caller hangs up before anybody answers."""
     user = play.stage.phone("201", answers=False)
@@ -274,8 +312,17 @@ def busy(play: Play) -> None:
 CALLS: tuple[Callable[[Play], None], ...] = (
     *(incoming, incoming_never, outgoing, internal, on_demand),
     *(consent_given, consent_refused, queue_given, queue_refused),
-    *(hold, blind_to_always, blind_to_never, outgoing_transferred, attended, attended_refused),
-    *(picked_up, gone_while_ringing, busy),
+    *(
+        hold,
+        blind_to_always,
+        blind_to_never,
+        blind_by_code,
+        refused_and_sent_on,
+        outgoing_transferred,
+        attended,
+        attended_refused,
+    ),
+    *(picked_up, gone_in_the_prompt, gone_while_ringing, busy),
 )
 
 
