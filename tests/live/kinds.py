@@ -113,6 +113,6 @@ def assert_one_journey(call: CallDetail) -> None:
 
 def users_joined(call: CallDetail) -> list[str]:
     """Return the users in the order in which they first joined a conversation, by the time line."""
-    who = {(leg.call_id, leg.channel_id): leg.user_name for leg in call.legs}
-    joined = [who.get((step.call_id, step.channel_id), "") for step in call.timeline if step.what == "joined"]
+    who = {leg.channel_id: leg.user_name for leg in call.legs}
+    joined = [who.get(step.channel_id, "") for step in call.timeline if step.what == "joined"]
     return list(dict.fromkeys(name for name in joined if name))
