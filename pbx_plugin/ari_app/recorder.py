@@ -35,7 +35,6 @@ log = structlog.get_logger(__name__)
 
 Json = dict[str, Any]
 
-LAST_HEARD = "recorder.heard"
 
 TICK = 0.25
 """Seconds between two looks at the time."""
@@ -68,7 +67,7 @@ class RecorderApp:
         self._watch: CaptureWatch | None = None
         self._revision = -1
         self._resumed = False
-        self._heard = Heard(settings.paths.state / LAST_HEARD)
+        self._heard = Heard(settings.paths.heard)
         folders = (settings.paths.spool, settings.paths.archive)
         self._room = RoomWatch(folders, settings.recorder, self._on_room)
         self._unsure: set[str] = set()
@@ -228,7 +227,9 @@ class RecorderApp:
     async def _ask_hold(self, channel: Json) -> None:
         """Ask whether a channel is on hold: no event says it again, nor that it no longer is."""
         with suppress(AriError):
-            channel["on_hold"] = await self._ari.get_variable(channel["id"], ON_HOLD) == "1"
+            answer = await self._ari.get_variable(channel["id"], ON_HOLD)
+            if answer in ("0", "1"):  # an Asterisk that does not know leaves it as it was
+                channel["on_hold"] = answer == "1"
 
     async def _resync(self) -> None:
         """Compare with Asterisk: what was missed happens now; lost recordings end, stray snoops go."""

@@ -12,6 +12,7 @@ from pbx_double import AT, STAMP, Asterisk, Disk, Finaliser, until
 
 from pbx_plugin.ari_app.finalising import Finalising
 from pbx_plugin.ari_app.recorder import RecorderApp
+from pbx_plugin.ari_app.resync import ON_HOLD
 from pbx_plugin.asterisk import variables
 from pbx_plugin.asterisk.ari import AriClient, AriError, AriUnreachableError
 from pbx_plugin.domain import entries as e
@@ -208,6 +209,19 @@ async def test_a_recording_that_goes_on_unheard_is_not_touched() -> None:
     await recorder.app._resync()
     assert recorder.captures(Phase.RECORDING) == 1
     assert len(recorder.pbx.recorded) == 2
+    await recorder.ends()
+
+
+async def test_a_hold_that_began_unheard_ends_the_recording_and_an_asterisk_that_knows_none_changes_nothing() -> None:
+    recorder = await Recorder().started()
+    await in_a_recorded_call(recorder)
+    recorder.pbx.talking = {"1.1": "PJSIP/trunk-00000001", "1.2": "PJSIP/101-00000002"}
+    recorder.pbx.variables[ON_HOLD] = "1"
+    await recorder.app._resync()
+    await until(lambda: recorder.captures() == 0)
+    del recorder.pbx.variables[ON_HOLD]
+    await recorder.app._resync()
+    assert [leg.held for leg in recorder.call.legs.values()] == [True, True]
     await recorder.ends()
 
 
