@@ -209,6 +209,10 @@ class Phone:
         self._offered = wanted
         return Leg(self, event.leg or 0, _path(event.details.get("record")), event)
 
+    def use_codecs(self, *codecs: str) -> None:
+        """Offers and takes these codecs only, in that order, in every INVITE from now on; re-INVITEs too."""
+        self.command("codecs", codecs=list(codecs))
+
     def disregard_incoming(self) -> None:
         """Leaves aside the calls that came in so far: the next wait is for one that comes from now on."""
         self._offered = sum(event.name == "incoming" for event in self.journal.events())

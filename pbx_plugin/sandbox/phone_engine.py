@@ -10,7 +10,7 @@ import heapq
 import itertools
 import time
 import traceback
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -82,7 +82,7 @@ class Engine:
         transport_id = endpoint.transportCreate(pj.PJSIP_TRANSPORT_UDP, transport)
         endpoint.audDevManager().setNullDev()
         endpoint.libStart()
-        self._choose_codecs()
+        self._choose_codecs(self.config.codecs)
         self.hush = pj.ToneGenerator()
         self.hush.createToneGenerator(CLOCK_RATE, 1)
         self._account = Account(self)
@@ -111,10 +111,10 @@ class Engine:
         log.filename = self.config.log_file or ""
         return config
 
-    def _choose_codecs(self) -> None:
+    def _choose_codecs(self, codecs: Sequence[str]) -> None:
         have = [codec.codecId for codec in self._endpoint.codecEnum2()]
         wanted: list[str] = []
-        for name in self.config.codecs:
+        for name in codecs:
             found = [codec for codec in have if codec.lower().startswith(name.lower() + "/")]
             if not found:
                 raise ValueError(f"no codec {name!r}; there are {', '.join(have)}")
@@ -269,6 +269,9 @@ class Engine:
         prm.opt.videoCount, prm.opt.audioCount = 0, 1
         prm.opt.flag |= pj.PJSUA_CALL_UNHOLD
         self._leg(leg).reinvite(prm)
+
+    def do_codecs(self, codecs: list[str]) -> None:
+        self._choose_codecs(codecs)
 
     def do_send(self, leg: int, what: str) -> None:
         self._leg(leg).transmit(sends(what))

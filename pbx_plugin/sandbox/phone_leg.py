@@ -154,6 +154,7 @@ class Leg:
         self._renegotiate("hold", "local_hold", timeout)
 
     def unhold(self, timeout: float = RINGS_S) -> None:
+        """Takes the other side back by a re-INVITE; when nobody is on hold, only negotiates the media anew."""
         self._renegotiate("unhold", "active", timeout)
 
     def _renegotiate(self, cmd: str, status: str, timeout: float) -> None:

@@ -9,7 +9,7 @@ from __future__ import annotations
 import itertools
 import threading
 import time
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from datetime import datetime
 from pathlib import Path
 from typing import TypeVar
@@ -27,6 +27,7 @@ from pbx_plugin.sandbox.site_extras import MUSIC
 
 T = TypeVar("T")
 ANSWER_MS = 300
+CODECS = ("PCMA", "PCMU")
 SETTLE_S = 20.0
 
 
@@ -50,7 +51,9 @@ class Stage:
 
     # People
 
-    def phone(self, extension: str, *, answers: bool = True, signal: Path | None = None) -> Phone:
+    def phone(
+        self, extension: str, *, answers: bool = True, signal: Path | None = None, codecs: Sequence[str] = CODECS
+    ) -> Phone:
         """The phone of a user, registered; it answers by itself unless told otherwise, and says ``signal`` if given."""
         with self._lock:
             if extension not in self._phones:
@@ -61,6 +64,7 @@ class Stage:
                     password=self.site.secrets.phones,
                     signal=signal or self._signal(extension),
                     record_dir=self._folder,
+                    codecs=codecs,
                 )
         phone = self._phones[extension]
         if answers:
@@ -69,7 +73,7 @@ class Stage:
             phone.auto_off()
         return phone
 
-    def outside(self, name: str) -> Phone:
+    def outside(self, name: str, codecs: Sequence[str] = CODECS) -> Phone:
         """A caller from outside, on the company's line."""
         with self._lock:
             if name not in self._phones:
@@ -80,6 +84,7 @@ class Stage:
                     caller=self.fresh_number(),
                     signal=self._signal(name),
                     record_dir=self._folder,
+                    codecs=codecs,
                 )
         return self._phones[name]
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from functools import partial
 
 import pytest
@@ -81,7 +82,7 @@ def pressed(stage: Stage) -> CallDetail:
     return stage.settled(call.number)
 
 
-SCENES = {
+SCENES: dict[str, Callable[[Stage], CallDetail]] = {
     "by the user": partial(held, user="233", who="user", times=2),
     "by the caller": partial(held, user="237", who="caller"),
     "inside": inside,
