@@ -69,6 +69,11 @@ class Paths(_Section):
         return self.state / "journal"
 
     @property
+    def heard(self) -> Path:
+        """File whose time stamp tells when the recorder last heard Asterisk."""
+        return self.state / "recorder.heard"
+
+    @property
     def prompts(self) -> Path:
         """Folder of the spoken prompts, one folder a language."""
         return self.state / "prompts"

@@ -47,7 +47,7 @@ def ari(settings: Settings, now: datetime) -> Iterator[Check]:
         yield warn("ARI", f"Asterisk {version} at {where} is older than {OLDEST}", f"use Asterisk {OLDEST} or newer")
     else:
         yield ok("ARI", f"Asterisk {version} at {where}")
-    yield _recorder(settings)
+    yield _recorder(settings, now)
     yield _clock(date, now)
 
 
@@ -147,7 +147,7 @@ def channelvars(settings: Settings) -> Check:
     return ok("channelvars", "events carry the marks")
 
 
-def _recorder(settings: Settings) -> Check:
+def _recorder(settings: Settings, now: datetime) -> Check:
     mend = "start 'pbx-plugin run'; until then nothing is recorded"
     try:
         status, _body, _date = _get(settings, f"/ari/applications/{settings.ari.app}")
@@ -155,6 +155,14 @@ def _recorder(settings: Settings) -> Check:
         return fail("recorder", f"Asterisk does not say: {error}", mend)
     if status != 200:
         return fail("recorder", f"the recorder is not connected to Asterisk (application {settings.ari.app})", mend)
+    longest = 2 * (settings.recorder.heartbeat + settings.recorder.heartbeat_patience)
+    try:
+        silent = now.timestamp() - settings.paths.heard.stat().st_mtime
+    except OSError:
+        silent = 0.0  # it has only just been started
+    if silent > longest:
+        told = f"the recorder's process has heard nothing for {silent:.0f} s, though Asterisk knows it: is it frozen?"
+        return fail("recorder", told, "restart 'pbx-plugin run'; recordings under way go on in Asterisk meanwhile")
     return ok("recorder", f"connected to Asterisk as {settings.ari.app}")
 
 

@@ -6,7 +6,7 @@ import json
 import os
 import shutil
 import stat
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 
 from sqlalchemy import Engine, select
@@ -147,7 +147,9 @@ def files(settings: Settings) -> Iterator[Check]:
     engine = make_engine(settings.database)
     try:
         with reading(engine) as session:
-            stored = set(session.scalars(select(MediaRow.id).where(MediaRow.state == MediaState.STORED)))
+            kept = select(MediaRow.id, MediaRow.path, MediaRow.size).where(MediaRow.state == MediaState.STORED)
+            sizes = {media: (path, size) for media, path, size in session.execute(kept)}
+            stored = set(sizes)
             unfinished = set(session.scalars(select(MediaRow.id).where(MediaRow.state.in_(_STARTABLE))))
         archive = scan_archive(settings.paths.archive, stored)
         spool = scan_spool(settings.paths.spool, unfinished)
@@ -159,8 +161,11 @@ def files(settings: Settings) -> Iterator[Check]:
     if archive.missing:
         mend = "bring them back from a backup; until then these recordings cannot be played"
         yield fail("stored recordings", f"{len(archive.missing)} have no file, as {archive.missing[0]}", mend)
+    elif altered := _altered(settings.paths.archive, sizes.values()):
+        mend = "bring them back from a backup; who could write to the archive?"
+        yield fail("stored recordings", f"{len(altered)} are not as long as when stored, as {altered[0]}", mend)
     else:
-        yield ok("stored recordings", f"{len(stored)}, each with its file")
+        yield ok("stored recordings", f"{len(stored)}, each with its file, as long as when stored")
     strange = {
         "unfinished in the archive": archive.leftover,
         "in the archive without a row": archive.unknown,
@@ -234,3 +239,15 @@ def _count_lines(path: Path) -> int:
                 continue
             count += 1
     return count
+
+
+def _altered(archive: Path, sizes: Iterable[tuple[str, int]]) -> list[str]:
+    """Return the stored files whose size is not that in the books; their hashes are a longer matter."""
+    found = []
+    for path, size in sizes:
+        try:
+            if (archive / path).stat().st_size != size:
+                found.append(path)
+        except OSError:
+            found.append(path)
+    return sorted(found)

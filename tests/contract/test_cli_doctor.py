@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import os
 import socket
 import threading
 from collections.abc import Iterator
+from dataclasses import replace
 from email.utils import format_datetime
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
@@ -147,6 +149,25 @@ def test_without_a_configuration_the_doctor_says_so(tmp_path: Path, monkeypatch:
     assert [check["name"] for check in said.data["checks"]] == ["configuration"]
 
 
+def test_a_stored_file_that_lost_its_end_is_found(site: Site) -> None:
+    engine = make_engine(f"sqlite:///{site.database}")
+    media, tenant = "2" * 8 + "-2222-2222-2222-" + "2" * 12, "1" * 8 + "-1111-1111-1111-" + "1" * 12
+    path, size = f"{tenant}/2026/11/22/{media}.wav", 4044
+    kept = [
+        began(),
+        replace(intended(), media_id=media),
+        replace(stored(), media_id=media, path=path, size=size),
+    ]
+    DatabaseApply(engine)("run", list(enumerate(kept, 1)))
+    engine.dispose()
+    there = site.state / "archive" / path
+    there.parent.mkdir(parents=True)
+    there.write_bytes(b"\0" * size)
+    assert "as long as" in checks(site)["stored recordings"]["what"]
+    there.write_bytes(b"\0" * (size - 1))
+    assert checks(site)["stored recordings"]["health"] == "fail"
+
+
 def test_stored_recordings_without_file_and_files_without_row_are_found(site: Site) -> None:
     engine = make_engine(f"sqlite:///{site.database}")
     DatabaseApply(engine)("run", list(enumerate([began(), intended(), stored()], 1)))
@@ -176,6 +197,15 @@ def test_asterisk_the_recorder_and_the_clock_are_found_well(site: Site, asterisk
     found = checks(site)
     assert found["ARI"]["what"].startswith("Asterisk 22.1.0")
     assert (found["recorder"]["health"], found["clock"]["health"]) == ("ok", "ok")
+
+
+def test_a_recorder_that_asterisk_knows_but_that_hears_nothing_is_found(site: Site, asterisk: _Server) -> None:
+    heard = site.state / "recorder.heard"
+    heard.touch()
+    assert checks(site)["recorder"]["health"] == "ok"
+    long_ago = clock.now().timestamp() - 60
+    os.utime(heard, (long_ago, long_ago))
+    assert checks(site)["recorder"]["health"] == "fail"
 
 
 @pytest.mark.parametrize(
