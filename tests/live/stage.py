@@ -7,6 +7,8 @@ the same time on the one Asterisk, as calls do in a company.
 from __future__ import annotations
 
 import itertools
+import os
+import signal as signal_numbers
 import threading
 import time
 from collections.abc import Callable, Iterable, Sequence
@@ -124,6 +126,12 @@ class Stage:
     def gone(self, extension: str) -> None:
         """A user's phone is switched off."""
         self._phones.pop(extension).close()
+
+    def kill(self, extension: str) -> None:
+        """A user's phone loses its power: it says nothing to anybody."""
+        phone = self._phones.pop(extension)
+        os.kill(phone.pid, signal_numbers.SIGKILL)
+        phone.close()
 
     def close(self) -> None:
         """End all phones."""
