@@ -22,6 +22,7 @@ from pbx_plugin.asterisk.fastagi import FastAgiServer
 from pbx_plugin.asterisk.variables import CHANNEL_VARIABLES
 from pbx_plugin.db.apply import DatabaseApply
 from pbx_plugin.db.engine import make_engine
+from pbx_plugin.domain.entries import Entry
 from pbx_plugin.storage.journal import FileJournal
 
 WANTED = ", ".join(CHANNEL_VARIABLES)
@@ -153,7 +154,7 @@ def test_a_stored_file_that_lost_its_end_is_found(site: Site) -> None:
     engine = make_engine(f"sqlite:///{site.database}")
     media, tenant = "2" * 8 + "-2222-2222-2222-" + "2" * 12, "1" * 8 + "-1111-1111-1111-" + "1" * 12
     path, size = f"{tenant}/2026/11/22/{media}.wav", 4044
-    kept = [
+    kept: list[Entry] = [
         began(),
         replace(intended(), media_id=media),
         replace(stored(), media_id=media, path=path, size=size),
