@@ -25,6 +25,7 @@ from pbx_plugin.domain import commands as c
 from pbx_plugin.domain import happenings as h
 from pbx_plugin.domain.callstate import CallState
 from pbx_plugin.domain.entries import CallRemembered, Entry, RecordingErased
+from pbx_plugin.domain.losses import loss
 from pbx_plugin.domain.settling import SETTLES_WITHIN
 from pbx_plugin.services.callmemory import remember
 from pbx_plugin.services.ports import Journal, JournalError, OpenMedia
@@ -257,9 +258,10 @@ class Performer:
         await self._finalise(wanted)
 
     async def _finalise(self, wanted: c.FinaliseMedia) -> None:
-        await self._book(await self._finalising.finalise(wanted))
+        became = await self._finalising.finalise(wanted)
+        await self._book(became)
         await self._finalising.discard(wanted.spool_in, wanted.spool_out)
-        self._happen(h.MediaSettled(now(), wanted.media))
+        self._happen(h.MediaSettled(now(), wanted.media, loss(wanted, became)))
 
     async def _erase(self, wanted: c.EraseMedia) -> None:
         await self._finalising.erase(wanted)

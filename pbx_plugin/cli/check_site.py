@@ -27,9 +27,7 @@ from pbx_plugin.storage.archive import scan_archive, scan_spool
 from pbx_plugin.storage.errors import StorageError
 from pbx_plugin.storage.journal_segments import find_segments, journal_names, read_lines
 
-LITTLE_SPACE = 0.10
-HARDLY_SPACE = 0.02
-FEW_BYTES = 1_000_000_000
+MEGABYTE = 1_000_000
 MANY_WAITING = 1000
 _STARTABLE = (MediaState.STARTING, MediaState.RECORDING, MediaState.CLOSED)
 
@@ -72,13 +70,14 @@ def disk(settings: Settings) -> Iterator[Check]:
         except OSError as error:
             yield fail(f"disk of {name}", f"{folder}: {error.strerror}", "make the folder, see 'pbx-plugin init'")
             continue
-        free = usage.free / usage.total if usage.total else 0.0
+        limits, mend = settings.recorder, f"make room on the disk of {folder}"
         what = f"{usage.free / 1e9:.1f} GB free of {usage.total / 1e9:.1f} GB"
-        mend = f"make room on the disk of {folder}"
-        if free < HARDLY_SPACE:
-            yield fail(f"disk of {name}", what, mend)
-        elif free < LITTLE_SPACE and usage.free < 10 * FEW_BYTES:
-            yield warn(f"disk of {name}", what, mend)
+        free = usage.free // MEGABYTE
+        if free < limits.disk_stop_mb:
+            refused = f"less than disk_stop_mb ({limits.disk_stop_mb}): recordings of rules 10 to 12 are refused"
+            yield fail(f"disk of {name}", f"{what}, {refused}", mend)
+        elif free < limits.disk_warn_mb:
+            yield warn(f"disk of {name}", f"{what}, less than disk_warn_mb ({limits.disk_warn_mb})", mend)
         else:
             yield ok(f"disk of {name}", what)
 

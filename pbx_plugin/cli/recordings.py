@@ -8,6 +8,7 @@ from typing import Annotated, Any
 
 import typer
 
+from pbx_plugin import clock
 from pbx_plugin.cli import speech
 from pbx_plugin.cli.calls import Limit, Since, moment
 from pbx_plugin.cli.frame import WIDE, Company, Json, TroubleError, records
@@ -104,16 +105,31 @@ def path(recording: Name, tenant: Company = "") -> None:
     speech.raw_line(place)
 
 
-def gaps(limit: Limit = 50, since: Since = "", json: Json = False, tenant: Company = "") -> None:
-    """List what should have been recorded and was not, and why; newest first."""
-    start = moment(since)
+def gaps(
+    limit: Limit = 50,
+    since: Since = "",
+    call: Annotated[str, typer.Option(metavar="CALL", help="Only those of this call.")] = "",
+    json: Json = False,
+    tenant: Company = "",
+) -> None:
+    """List what should have been recorded and was not, and why; newest first, all seconds counted together."""
+    start, at = moment(since), clock.now()
     with records(tenant) as (queries, company):
-        found = queries.list_gaps(company.id, limit=limit, since=start)
+        call_id = queries.call_anyhow(call, company.id).call.call_id if call else None
+        found = queries.list_gaps(company.id, limit=0, since=start, call_id=call_id)
+    shown = found[:limit] if limit else found
     if json:
-        speech.say_json([asdict(gap) for gap in found])
+        speech.say_json([{**asdict(gap), "seconds": gap.seconds(at)} for gap in shown])
         return
-    rows = [(g.since, g.until or "goes on", g.user_name, g.reason, g.call_id[:8]) for g in found]
-    speech.table(("since (UTC)", "until (UTC)", "user", "reason", "call"), rows, "no gaps")
+    columns = ("since (UTC)", "until (UTC)", "seconds", "user", "reason", "call")
+    rows = [
+        (gap.since, gap.until or "goes on", f"{gap.seconds(at):.1f}", gap.user_name, gap.reason, gap.call_id[:8])
+        for gap in shown
+    ]
+    speech.table(columns, rows, "no gaps")
+    if found:
+        left_out = f", {len(found) - len(shown)} of them not shown" if len(found) > len(shown) else ""
+        speech.line(f"{sum(gap.seconds(at) for gap in found):.1f} seconds in {len(found)} gaps{left_out}")
 
 
 def _path(recording: RecordingView, archive: Path) -> str:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from datetime import datetime
 
-from sqlalchemy import select
+from sqlalchemy import or_, select
 
 from pbx_plugin.db import read_rows
 from pbx_plugin.db.engine import reading
@@ -64,11 +64,19 @@ class SiteQueries(DatabaseQueries):
                 raise NotFoundError(f"no consent evidence {name!r}")
             return read_rows.consent(row)
 
-    def list_gaps(self, tenant_id: str, *, limit: int = 50, since: datetime | None = None) -> tuple[GapView, ...]:
-        """Return gaps that began at or after ``since``, newest first; ``limit`` 0 is no limit."""
+    def list_gaps(
+        self, tenant_id: str, *, limit: int = 50, since: datetime | None = None, call_id: str | None = None
+    ) -> tuple[GapView, ...]:
+        """Return gaps that ended after ``since`` or go on, newest first; ``limit`` 0 is no limit.
+
+        A gap that ended as it began is none: what stood in the way was gone in the same moment.
+        """
         query = select(GapRow).where(GapRow.tenant_id == tenant_id).order_by(GapRow.since.desc(), GapRow.id.desc())
         if since is not None:
-            query = query.where(GapRow.since >= since)
+            query = query.where(or_(GapRow.until.is_(None), GapRow.until > since))
+        if call_id is not None:
+            query = query.where(GapRow.call_id == call_id)
+        query = query.where(or_(GapRow.until.is_(None), GapRow.until > GapRow.since))
         query = at_most(query, limit)
         with reading(self._engine) as session:
             rows = session.scalars(query).all()

@@ -169,6 +169,10 @@ class GapView:
     until: datetime | None
     reason: str
 
+    def seconds(self, at: datetime) -> float:
+        """Return how long it was; one that goes on is as long as it is ``at`` this moment."""
+        return ((self.until or at) - self.since).total_seconds()
+
 
 @dataclass(frozen=True, slots=True)
 class CallDetail:

@@ -10,6 +10,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 
 from pbx_plugin.domain.call import Consent
+from pbx_plugin.domain.losses import Loss
 
 
 @dataclass(frozen=True, slots=True)
@@ -172,10 +173,11 @@ class CaptureFailed:
 
 @dataclass(frozen=True, slots=True)
 class MediaSettled:
-    """The finaliser is through with a capture: stored, failed or erased. It may be forgotten."""
+    """The finaliser is through with a capture: stored, failed or erased. It may be forgotten, but not what it lost."""
 
     at: datetime
     media: str
+    loss: Loss | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -280,6 +280,8 @@ def _capture_news(turn: Turn, news: CaptureNews) -> None:
             finalise(turn, capture)
         case h.MediaSettled() if capture.phase is Phase.FINALISING:
             turn.drop(capture)
+            if news.loss is not None and capture.media in turn.call.made.keys() - turn.call.erasing:
+                turn.lose(capture, news.loss)
         case h.TryAgain() if capture.phase in (Phase.ANNOUNCING, Phase.FAILED):
             turn.drop(capture)
             turn.ask(StopAnnouncement(capture.media))

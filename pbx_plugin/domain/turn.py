@@ -11,6 +11,7 @@ from pbx_plugin.domain.callstate import CallState, Capture, Leg, Phase, effectiv
 from pbx_plugin.domain.capacity import UNLIMITED, Capacity
 from pbx_plugin.domain.commands import Command, Complain, Remember, Write
 from pbx_plugin.domain.entries import Entry, Gap, LegMoved, Marked
+from pbx_plugin.domain.losses import Loss
 from pbx_plugin.domain.policy import Announce
 
 UNHEARD = "the recorder was away"
@@ -87,6 +88,12 @@ class Turn:
         self._gaps(capture, None)
         if phase is not Phase.PAUSED:
             self.ask(Complain(self.call.call_id, capture.user_ids, why))
+
+    def lose(self, capture: Capture, loss: Loss) -> None:
+        """Report what was recorded and is in no file."""
+        for user_id in capture.user_ids:
+            self.gap(capture, user_id, loss.since, loss.until, loss.reason)
+        self.ask(Complain(self.call.call_id, capture.user_ids, loss.reason))
 
     def _gaps(self, capture: Capture, until: datetime | None) -> None:
         for user_id in capture.user_ids:

@@ -51,6 +51,12 @@ class DiskFullError(StorageError):
     error_id = "disk full"
 
 
+class NotAsWrittenError(StorageError):
+    """The archive's disk gives back something else than it was given."""
+
+    error_id = "not as written"
+
+
 _NO_ROOM = {errno.ENOSPC, errno.EDQUOT, errno.EFBIG}
 
 

@@ -15,7 +15,7 @@ from pathlib import Path
 import numpy as np
 
 from pbx_plugin.domain.naming import Holding
-from pbx_plugin.storage.errors import DamagedError, UnreadableSoundError, storage_error
+from pbx_plugin.storage.errors import DamagedError, NotAsWrittenError, UnreadableSoundError, storage_error
 from pbx_plugin.storage.files import claimed, make_folder, remove, sync_folder, write_all, write_durably
 from pbx_plugin.storage.job import FinaliseJob, FinaliseResult
 from pbx_plugin.storage.join import halves, pieces
@@ -30,7 +30,7 @@ def finalise(job: FinaliseJob) -> FinaliseResult:
     1. If the final file is there and is what was once stored (its hash is taken again), that is the answer; the spool
        files may be gone by then.
     2. Both sides are laid on one time line, cut at ``closed_at``, joined to 16-bit stereo; hash and peaks come of the
-       same pass. All is written under hidden names and synced.
+       same pass. All is written under hidden names, synced, and read back: the hash must be that of what was written.
     3. Peaks, then sound get their final names: where the sound's final name exists, everything is complete.
 
     The spool files stay; ``discard_spool`` removes them, once the journal says *stored*. Call it only when Asterisk no
@@ -71,6 +71,7 @@ def _store(job: FinaliseJob) -> FinaliseResult:
                 return before
             result, picture = _write(job, fd)
             os.fsync(fd)
+            _prove(audio_part, fd, result)
             write_durably(peaks_part, picture)
             os.replace(peaks_part, peaks)  # noqa: PTH105
             os.replace(audio_part, audio)  # noqa: PTH105
@@ -79,6 +80,19 @@ def _store(job: FinaliseJob) -> FinaliseResult:
             _tidy(audio, peaks, audio_part, peaks_part)
             raise
     return result
+
+
+def _prove(part: Path, fd: int, result: FinaliseResult) -> None:
+    """Read back what was just written: the spool files are removed on the strength of it.
+
+    The system is asked to forget its own copy first, so that what answers is the disk, or the other machine.
+    """
+    if hasattr(os, "posix_fadvise"):
+        os.posix_fadvise(fd, 0, 0, os.POSIX_FADV_DONTNEED)
+    with part.open("rb") as file:
+        digest = file_digest(file, "sha256").hexdigest()
+    if digest != result.sha256:
+        raise NotAsWrittenError(f"segment {result.media_id}: {part.name} does not read back as it was written")
 
 
 def _tidy(audio: Path, peaks: Path, *parts: Path) -> None:

@@ -7,7 +7,7 @@ from datetime import timedelta
 from pathlib import Path
 
 import pytest
-from call_entries import NOON, began, closed, consent_taken, decided, intended, started, stored, whole_call
+from call_entries import NOON, after, began, closed, consent_taken, decided, intended, started, stored, whole_call
 from cli_site import Site
 
 from pbx_plugin.db.apply import DatabaseApply
@@ -15,7 +15,7 @@ from pbx_plugin.db.engine import make_engine
 from pbx_plugin.domain.call import Consent, ConsentBy, Direction, Marks, Mode, Number, Party, User
 from pbx_plugin.domain.decide import decide
 from pbx_plugin.domain.decision import Facts
-from pbx_plugin.domain.entries import CallEnded, Entry
+from pbx_plugin.domain.entries import CallEnded, Entry, Gap
 from pbx_plugin.domain.exclusions import ExclusionIndex
 from pbx_plugin.domain.explain import facts_as_dict, trace_as_list
 from pbx_plugin.domain.policy import GroupPolicy, PolicyVersion
@@ -152,7 +152,18 @@ def test_recordings_are_listed_of_one_call(called: Site) -> None:
 
 def test_gaps_are_listed_with_their_reason(called: Site) -> None:
     (gap,) = called.does("gaps", "--json").data
-    assert (gap["reason"], gap["call_id"]) == ("no room", "call-1")
+    assert (gap["reason"], gap["call_id"], gap["seconds"]) == ("no room", "call-1", 10.0)
+    assert called.does("gaps", "--call", "call-1", "--json").data == [gap]
+
+
+def test_gaps_are_counted_together_also_those_not_shown(site: Site) -> None:
+    gap = Gap("gap-1", "call-1", "", "user-1", after(20), after(30), "no room")
+    others = [replace(gap, gap_id="gap-2", until=after(22.5)), replace(gap, gap_id="gap-3", until=after(20))]
+    tell(site, began(), gap, *others)
+    said = site.does("gaps", "--limit", "1").out
+    assert said.splitlines()[-1] == "12.5 seconds in 2 gaps, 1 of them not shown"
+    since = after(25).strftime("%Y-%m-%dT%H:%M:%S")
+    assert [found["gap_id"] for found in site.does("gaps", "--since", since, "--json").data] == ["gap-1"]
 
 
 def test_another_company_s_calls_are_not_seen(site: Site) -> None:
