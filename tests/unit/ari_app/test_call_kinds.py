@@ -188,3 +188,18 @@ def test_a_call_that_was_only_parted_for_a_moment_too_long_is_cut_where_it_was_p
     ends = [(entry.at - NOON).total_seconds() for entry in story.entries(e.RecordingClosed)]
     assert ends == [6.0, 8.0]
     assert [(entry.at - NOON).total_seconds() for entry in story.entries(e.RecordingIntended)][::2] == [2.0, 6.4]
+
+
+def test_an_exclusion_in_the_middle_of_a_move_is_not_waited_for_either() -> None:
+    story = Story().tell(
+        TALKING.format(to=101)
+        + """
+        4.0 down A2 102
+        5.0 join A2 B1
+        6.0 left A2 B1
+        """
+    )
+    assert len(story.commands(c.StopCapture)) == 1
+    story.exclude(6.005, "+4531200118")
+    assert len(story.commands(c.StopCapture)) == 2
+    assert [segment[:3] for segment in story.segments()][-1] == ("u102", 5.0, 6.0)
