@@ -9,6 +9,7 @@ from typing import Any
 
 import structlog
 
+from pbx_plugin.asterisk import variables
 from pbx_plugin.asterisk.ari_bridging import BridgingClient
 from pbx_plugin.asterisk.ari_events import device_of
 from pbx_plugin.asterisk.connection import Connection
@@ -59,8 +60,12 @@ class BridgeApp:
         self._performer = Performer(
             ari, self._app, settings.dialplan.from_users, self._happen, self._clock, self._keys_are_ours
         )
-        code, timeout_ms = settings.dialplan.toggle_digit, settings.bridge.digit_timeout_ms
-        self._keys = KeyPad(ari, self._performer, settings.ari.app, code, timeout_ms)
+        codes = {
+            settings.dialplan.toggle_digit: variables.EVENT_TOGGLE,
+            settings.dialplan.pause_digit: variables.EVENT_PAUSE,
+            settings.dialplan.withdraw_digit: variables.EVENT_WITHDRAW,
+        }
+        self._keys = KeyPad(ari, self._performer, settings.ari.app, codes, settings.bridge.digit_timeout_ms)
         self._revision = -1
         self._plans: Plans = {}
         self._user_devices: frozenset[str] = frozenset()

@@ -1,12 +1,12 @@
-"""The keys of users in a bridged call: our code goes to the recorder, every other key to the other side."""
+"""The keys of users in a bridged call: our codes go to the recorder, every other key to the other side."""
 
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Mapping
 
 import structlog
 
-from pbx_plugin.asterisk import variables
 from pbx_plugin.asterisk.ari import AriError
 from pbx_plugin.asterisk.ari_bridging import BridgingClient
 from pbx_plugin.bridge_app.performer import Performer
@@ -19,15 +19,18 @@ SHORTEST_MS, USUAL_MS, LONGEST_MS = 80, 160, 2000
 
 
 class KeyPad:
-    """Takes the keys of channels whose keys Asterisk absorbs, and passes on what is not our code."""
+    """Takes the keys of channels whose keys Asterisk absorbs, and passes on what is no code of ours.
+
+    ``codes`` are the digits after the star, each with the event that tells the recorder.
+    """
 
     def __init__(
-        self, ari: BridgingClient, performer: Performer, recorder_app: str, code: str, timeout_ms: int
+        self, ari: BridgingClient, performer: Performer, recorder_app: str, codes: Mapping[str, str], timeout_ms: int
     ) -> None:
         self._ari = ari
         self._performer = performer
         self._recorder_app = recorder_app
-        self._code = code
+        self._codes = codes
         self._timeout = timeout_ms / 1000
         self._stars: dict[str, asyncio.TimerHandle] = {}
 
@@ -36,9 +39,9 @@ class KeyPad:
         timer = self._stars.pop(channel, None)
         if timer is not None:
             timer.cancel()
-        keys = press(timer is not None, key, self._code)
+        keys = press(timer is not None, key, self._codes)
         if keys.ours:
-            self._performer.do(hunt, lambda: self._toggle(channel))
+            self._performer.do(hunt, lambda: self._tell(channel, self._codes[keys.ours]))
         if keys.pass_on:
             self._pass_on(hunt, others, keys.pass_on, duration_ms)
         if keys.star_waits:
@@ -60,8 +63,8 @@ class KeyPad:
         for other in others:
             self._performer.do(hunt, lambda other=other: self._ari.press(other, keys, sounds))  # type: ignore[misc]
 
-    async def _toggle(self, channel: str) -> None:
+    async def _tell(self, channel: str, event: str) -> None:
         try:
-            await self._ari.user_event_of(variables.EVENT_TOGGLE, channel, self._recorder_app)
+            await self._ari.user_event_of(event, channel, self._recorder_app)
         except AriError as error:
-            log.warning("the recorder does not take the star code", channel=channel, error=str(error))
+            log.warning("the recorder does not take a code", code=event, channel=channel, error=str(error))

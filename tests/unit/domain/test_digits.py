@@ -14,7 +14,7 @@ def typed(keys: str, code: str = "4") -> tuple[str, int, bool]:
     heard, ours, waits = "", 0, False
     for key in keys:
         result = press(waits, key, code)
-        heard, ours, waits = heard + result.pass_on, ours + result.ours, result.star_waits
+        heard, ours, waits = heard + result.pass_on, ours + bool(result.ours), result.star_waits
     return heard, ours, waits
 
 
@@ -39,6 +39,10 @@ def test_only_our_code_is_kept_from_the_other_side(keys: str, heard: str, ours: 
 
 def test_the_code_is_the_sites_own() -> None:
     assert typed("*4*7", "7") == ("*4", 1, False)
+
+
+def test_each_of_several_codes_is_told_apart() -> None:
+    assert [press(True, key, {"4", "5", "6"}).ours for key in "4567*"] == ["4", "5", "6", "", ""]
 
 
 @given(st.text("0123456789*#ABCD", max_size=30))
