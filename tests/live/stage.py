@@ -202,6 +202,10 @@ class Stage:
         assert_side(path, 0, self.voice(left), 0.25, end - keys_s, allow=also)
         assert_side(path, 1, self.voice(right), 0.25, end - keys_s, allow=also)
 
+    def heard_by(self, name: str, who: Voice) -> bool:
+        """Whether a phone's own recording of what it heard holds this voice."""
+        return any(heard_anywhere(path, who) for path in self._folder.glob(f"{name}-*.wav"))
+
     def assert_nowhere(self, *names: str) -> None:
         """Not a tenth of a second of these voices lies anywhere that audio could lie."""
         for name in names:

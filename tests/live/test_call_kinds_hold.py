@@ -124,6 +124,7 @@ def test_between_two_users_both_recordings_pause(calls: Played[CallDetail], stag
 
 def test_music_is_in_no_recording(calls: Played[CallDetail], stage: Stage) -> None:
     assert calls["by the user"].recordings
+    assert stage.heard_by("caller of 233", MUSIC)
     assert heard_anywhere(stage.site.archive, MUSIC) == []
 
 

@@ -226,6 +226,7 @@ def test_a_call_to_oneself_is_one_recording(calls: Played[CallDetail], stage: St
 
 def test_music_is_in_no_recording(calls: Played[CallDetail], stage: Stage) -> None:
     assert calls["parked by phone"].recordings
+    assert stage.heard_by("caller of 233", MUSIC)
     assert heard_anywhere(stage.site.archive, MUSIC) == []
 
 
