@@ -21,7 +21,7 @@ class Pad:
         self.pbx = Pbx()
         ari = cast(BridgingClient, self.pbx)
         self.performer = Performer(ari, "app", "users", Ears(), lambda: NOON, lambda _channel: True)
-        self.keys = KeyPad(ari, self.performer, "recorder", "4", TIMEOUT_MS)
+        self.keys = KeyPad(ari, self.performer, "recorder", {"4": "PBXRecToggle"}, TIMEOUT_MS)
 
     async def typed(self, keys: str, others: tuple[str, ...] = ("caller",), ms: int = 160) -> list[str]:
         for key in keys:
