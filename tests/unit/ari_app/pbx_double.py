@@ -119,11 +119,15 @@ class Finaliser:
 
     def __init__(self) -> None:
         self.finalised: list[str] = []
+        self.erased: list[str] = []
         self.discarded: list[str] = []
 
     async def finalise(self, wanted: c.FinaliseMedia) -> e.RecordingFailed:
         self.finalised.append(wanted.media)
         return e.RecordingFailed(wanted.media, AT, "too short")
+
+    async def erase(self, wanted: c.EraseMedia) -> None:
+        self.erased.append(wanted.media)
 
     async def discard(self, spool_in: str, spool_out: str) -> None:
         self.discarded += [spool_in, spool_out]

@@ -128,3 +128,20 @@ async def test_a_performer_that_is_done_keeps_nothing() -> None:
     left = {name: value for name, value in vars(works.performer).items() if isinstance(value, dict | set)}
     assert not any(left.values()), left
     assert works.asterisk.signals._came == {}
+
+
+async def test_what_is_erased_is_booked_however_often_the_disk_must_be_asked() -> None:
+    works = Works()
+    works.disk.refusing = 2
+    works.do(c.EraseMedia(MEDIA, "tenant", AT, START.spool_in, START.spool_out))
+    await works.done()
+    assert works.finaliser.erased == [MEDIA]
+    assert [entry for entry in works.disk.said if isinstance(entry, e.RecordingErased)] != []
+    assert works.kinds() == ["MediaErased"]
+
+
+async def test_what_is_not_recorded_is_said_loudly(capsys: pytest.CaptureFixture[str]) -> None:
+    works = Works()
+    works.do(c.Complain("call", ("u101",), "no room"))
+    await works.done()
+    assert "not recorded" in capsys.readouterr().out
