@@ -187,7 +187,7 @@ def assert_side(
     """Fails unless this voice, and no other but those allowed, is on this side all the time from `from_s` to `to_s`.
 
     Judged are the quarter seconds that lie wholly inside. `who` None: nobody may be heard but those allowed. For
-    the voice itself one quarter in twenty may be missing, never two in a row: a phone's clock may slip a packet.
+    the voice itself one quarter in twenty (at least one) may be missing, never two in a row: a phone may slip a packet.
     Raises AssertionError with a picture of who was heard in each second; also when the file is too short.
     """
     windows = tones(path, channel)
@@ -198,7 +198,7 @@ def assert_side(
         complaints.append(f"the file ends at {end:g} s")
     missing = [w for w in inside if who is not None and who not in w.voices]
     in_a_row = any(b.start_s - a.start_s < 1.5 * WINDOW_S for a, b in itertools.pairwise(missing))
-    if missing and (in_a_row or len(missing) > MISSING_SHARE * len(inside)):
+    if missing and (in_a_row or len(missing) > max(1.0, MISSING_SHARE * len(inside))):
         complaints.append(f"{who} is missing at {_times(missing)}")
     allowed = {*allow, *([who] if who else [])}
     for stranger in sorted({v for w in inside for v in w.voices} - allowed, key=lambda v: v.hertz):
