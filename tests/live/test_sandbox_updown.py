@@ -229,6 +229,6 @@ def test_down_ends_all_of_it_and_no_stranger_whose_number_stands_in_the_file(fol
 def test_a_folder_that_cannot_be_used_is_one_clear_line(tmp_path: Path) -> None:
     (tmp_path / "box").write_text("not a folder")
     done = run("sandbox", "up", "--dir", str(tmp_path / "box"))
-    assert done.returncode == 1
+    assert done.returncode == 2
     assert "Traceback" not in done.stderr
     assert len(done.stderr.strip().splitlines()) == 1
