@@ -46,6 +46,7 @@ class Stage:
         self._numbers = itertools.count(100)
         self._lock = threading.Lock()
         self._since: datetime | None = None
+        self.set_up_at = now()
         # Each file of tests gives its people the same few voices: what an earlier file left on disk is not theirs.
         self._earlier = {path for place in site.sound_folders for path in place.rglob("*.wav")}
         self._engine = make_engine(site.settings.database, busy_ms=5000)
