@@ -1,8 +1,9 @@
 """Measures what the product costs and how long people wait, and writes `docs/benchmarks.md`.
 
-    python -m pbx_plugin.sandbox.bench [--quick] [--only NAME] [--json]
+    python -m pbx_plugin.sandbox.bench [--quick] [--only NAME] [--minutes N] [--json]
 
-A whole run takes about ten minutes and writes the report; a quick one, or a part, is printed only.
+A whole run takes about ten minutes and writes the report; a quick one, or a part, is printed only. With `--minutes 60`
+(`make bench HOUR=1`) the long call takes a real hour.
 """
 
 from __future__ import annotations
@@ -24,7 +25,7 @@ from rich.markdown import Markdown
 from rich.progress import BarColumn, Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
 
 from pbx_plugin.clock import now
-from pbx_plugin.sandbox import bench_alone, bench_cpu, bench_delays, bench_keys
+from pbx_plugin.sandbox import bench_alone, bench_cpu, bench_delays, bench_hour, bench_keys
 from pbx_plugin.sandbox.bench_cpu import Plan
 from pbx_plugin.sandbox.bench_figures import Result
 from pbx_plugin.sandbox.bench_machine import machine
@@ -48,7 +49,7 @@ QUICK = Plan({25: 1}, window_s=6.0)
 class Bench:
     """The measurements by name. The site is started when the first one needs it."""
 
-    def __init__(self, folder: Path, *, quick: bool) -> None:
+    def __init__(self, folder: Path, *, quick: bool, minutes: float | None = None) -> None:
         self._folder = folder
         self._quick = quick
         self._site: BenchSite | None = None
@@ -57,6 +58,7 @@ class Bench:
             "delays": lambda say: bench_delays.measure(self._started(say), self._of(60, 12), 2.0, say),
             "digits": lambda say: bench_keys.digits(self._started(say), self._of(5, 1), say),
             "toggle": lambda say: bench_keys.toggle(self._started(say), self._of(12, 5), say),
+            "hour": lambda say: bench_hour.measure(self._started(say), minutes or self._of(2, 1), say),
             "finalise": lambda say: bench_alone.finalising(folder, self._of(5, 2), say),
             "decide": lambda say: bench_alone.deciding(self._of(10, 2), say),
             "journal": lambda say: bench_alone.journalling(folder, self._of(3200, 640), say),
@@ -87,6 +89,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     )
     parser.add_argument("--quick", action="store_true", help="a small sample of everything, in about two minutes")
     parser.add_argument("--only", choices=names, action="append", metavar="NAME", help=f"one of: {', '.join(names)}")
+    parser.add_argument("--minutes", type=float, help="how long the long call is (a whole run: 2)")
     parser.add_argument("--json", action="store_true", help="print the figures as JSON")
     parser.add_argument("--report", type=Path, help=f"write the report there (a whole run: {REPORT})")
     options = parser.parse_args(arguments)
@@ -96,7 +99,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     try:
         with _folder() as folder, _interruptible():
             began, at, load = time.monotonic(), now(), os.getloadavg()[0]
-            results = _measure(folder, chosen, screen, quick=options.quick)
+            results = _measure(folder, chosen, screen, quick=options.quick, minutes=options.minutes)
             what = machine(folder)
     except KeyboardInterrupt:
         screen.print("interrupted: everything that was started is stopped")
@@ -105,6 +108,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         screen.print(f"not measured: {error}", markup=False)
         return 1
     words = [*(["--quick"] if options.quick else []), *(f"--only {name}" for name in options.only or ())]
+    words += [f"--minutes {options.minutes:g}"] if options.minutes else []
     command = f"python -m pbx_plugin.sandbox.bench {' '.join(words)}" if words else COMMAND
     run = Run(at, command, time.monotonic() - began, load)
     text = as_markdown(results, what, run)
@@ -119,10 +123,12 @@ def main(arguments: Sequence[str] | None = None) -> int:
     return 0
 
 
-def _measure(folder: Path, chosen: Sequence[str], screen: Console, *, quick: bool) -> list[Result]:
+def _measure(
+    folder: Path, chosen: Sequence[str], screen: Console, *, quick: bool, minutes: float | None
+) -> list[Result]:
     results: list[Result] = []
     columns = (SpinnerColumn(), TextColumn("{task.description}"), BarColumn(), TimeElapsedColumn())
-    bench = Bench(folder, quick=quick)
+    bench = Bench(folder, quick=quick, minutes=minutes)
     with contextlib.closing(bench), Progress(*columns, console=screen, transient=True) as progress:
         task = progress.add_task("", total=len(chosen))
         for name in chosen:
