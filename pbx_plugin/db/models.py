@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pbx_plugin.db.base import Base
+from pbx_plugin.db.models_api import ApiTokenRow, CallTagRow, DeliveryRow, RecordingNoteRow, WebhookRow
 from pbx_plugin.db.models_audit import AuditRow, JournalMarkRow
 from pbx_plugin.db.models_calls import (
     CallAliasRow,
@@ -45,14 +46,17 @@ RULEBOOK_TABLES = frozenset(
 
 __all__ = [
     "RULEBOOK_TABLES",
+    "ApiTokenRow",
     "AuditRow",
     "Base",
     "CallAliasRow",
     "CallMarkRow",
     "CallRow",
+    "CallTagRow",
     "ConsentNumberRow",
     "ConsentRow",
     "DecisionRow",
+    "DeliveryRow",
     "DepartmentRow",
     "DeviceRow",
     "DirectNumberRow",
@@ -67,7 +71,9 @@ __all__ = [
     "PartyEventRow",
     "PersonRow",
     "PolicyVersionRow",
+    "RecordingNoteRow",
     "RecordingRow",
     "RevisionRow",
     "TenantRow",
+    "WebhookRow",
 ]
