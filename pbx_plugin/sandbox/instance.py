@@ -73,6 +73,8 @@ class AsteriskInstance:
         self._lifeline: Lifeline | None = None
         self._child: subprocess.Popen[bytes] | None = None
         self._run_dir = self.folder / "run"
+        self.extra: dict[str, str] = {}
+        """What else is in Asterisk's environment, from its next start on."""
 
     # Where things lie
 
@@ -139,8 +141,8 @@ class AsteriskInstance:
         command = [*self.binary.command, "-C", str(self.conf_path), "-f"]
         with os.fdopen(os.open(self.folder / "log" / "console", _APPEND, 0o640), "ab") as console:
             self._child = subprocess.Popen(
-                command, cwd=self.folder, env=_environment(), umask=0o027, stdin=subprocess.DEVNULL, stdout=console,
-                stderr=console, start_new_session=True, pass_fds=[self.ports.lock_fd],
+                command, cwd=self.folder, env=_environment() | self.extra, umask=0o027, stdin=subprocess.DEVNULL,
+                stdout=console, stderr=console, start_new_session=True, pass_fds=[self.ports.lock_fd],
             )  # fmt: skip
         if not self._detached:
             self._lifeline = Lifeline(self._child.pid, str(self.conf_path))

@@ -27,7 +27,11 @@ class ServiceError(Exception):
 
 
 class Service:
-    """``pbx-plugin NAME`` as a process group of its own, its log in the site's folder."""
+    """``pbx-plugin NAME`` as a process group of its own, its log in the site's folder.
+
+    ``within`` is a command that starts it somewhere else (in another network); ``extra`` goes into its environment.
+    Both count from its next start on.
+    """
 
     def __init__(self, name: str, folder: Path, config: Path, *, detached: bool = False) -> None:
         self.name = name
@@ -37,6 +41,8 @@ class Service:
         self._child: subprocess.Popen[bytes] | None = None
         self._lifeline: Lifeline | None = None
         self._started_at = 0
+        self.within: tuple[str, ...] = ()
+        self.extra: dict[str, str] = {}
 
     @property
     def pid(self) -> int:
@@ -53,11 +59,11 @@ class Service:
     def start(self) -> None:
         """Start it; :meth:`wait_ready` tells when it is of use."""
         environment = {key: value for key, value in os.environ.items() if key != "PYTHONDONTWRITEBYTECODE"}
-        environment[CONFIG_VARIABLE] = str(self._config)
+        environment |= {CONFIG_VARIABLE: str(self._config), **self.extra}
         with os.fdopen(os.open(self.log_path, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o640), "ab") as log:
             self._started_at = log.tell()
             self._child = subprocess.Popen(
-                service_command(self._config, self.name),
+                [*self.within, *service_command(self._config, self.name)],
                 env=environment,
                 stdin=subprocess.DEVNULL,
                 stdout=log,
