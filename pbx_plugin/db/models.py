@@ -14,6 +14,7 @@ from pbx_plugin.db.models_calls import (
     LegRow,
     PartyEventRow,
 )
+from pbx_plugin.db.models_enrolment import ImportRunRow, MailRow, NoticeRow
 from pbx_plugin.db.models_people import (
     ConsentNumberRow,
     DepartmentRow,
@@ -26,6 +27,7 @@ from pbx_plugin.db.models_people import (
 )
 from pbx_plugin.db.models_policy import ExclusionRow, PolicyVersionRow, RevisionRow
 from pbx_plugin.db.models_recordings import GapRow, MediaRow, MediaState, RecordingRow
+from pbx_plugin.db.models_units import PersonUnitRow, RecordingGroupMemberRow, RecordingGroupRow, UnitRow
 
 RULEBOOK_TABLES = frozenset(
     row.__tablename__
@@ -64,16 +66,23 @@ __all__ = [
     "GapRow",
     "GroupMemberRow",
     "HuntGroupRow",
+    "ImportRunRow",
     "JournalMarkRow",
     "LegRow",
+    "MailRow",
     "MediaRow",
     "MediaState",
+    "NoticeRow",
     "PartyEventRow",
     "PersonRow",
+    "PersonUnitRow",
     "PolicyVersionRow",
+    "RecordingGroupMemberRow",
+    "RecordingGroupRow",
     "RecordingNoteRow",
     "RecordingRow",
     "RevisionRow",
     "TenantRow",
+    "UnitRow",
     "WebhookRow",
 ]
