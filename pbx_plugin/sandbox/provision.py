@@ -1,7 +1,8 @@
-"""Finds an Asterisk of version 20 or newer, or makes one for itself.
+"""Finds an Asterisk for the sandbox, or makes one: of today, or the oldest that the product is tried on.
 
-The machine's own Asterisk is taken where it is new enough. Otherwise Debian's packages are unpacked into a folder of
-their own in the cache and run from there (see `provision_debian`). Neither needs root, and nothing is installed.
+The machine's own Asterisk is taken where its version is the wanted one. Otherwise Debian's packages are unpacked into a
+folder of their own in the cache and run from there (see `provision_debian`), each release side by side with the other.
+Neither needs root, and nothing is installed.
 """
 
 from __future__ import annotations
@@ -21,8 +22,26 @@ from rich.console import Console
 from pbx_plugin.sandbox.provision_debian import unpack_asterisk
 from pbx_plugin.sandbox.provision_error import ProvisionError
 
-OLDEST = 20
-"""The oldest major version the recorder is made for: ARI's snoop, `eventFilter` and `*`-features as we use them."""
+
+@dataclass(frozen=True)
+class Release:
+    """An Asterisk that a sandbox can be told to use: which major versions do, and which of Debian's suites carry it."""
+
+    name: str
+    oldest: int
+    newest: int
+    suites: tuple[str, ...]
+    folder: str
+    retired: bool = False
+
+
+CURRENT = Release("22", 20, 9999, ("forky", "sid"), "asterisk")
+"""The Asterisk of today; a machine's own of version 20 or newer will do as well."""
+
+OLD_END = Release("16", 16, 16, ("bullseye",), "asterisk-16", retired=True)
+"""The oldest Asterisk the product is tried on: 16.28, of Debian bullseye."""
+
+RELEASES = {release.name: release for release in (CURRENT, OLD_END)}
 
 OWN_ROOT = Path("/")
 OWN_PLACES = "/usr/sbin:/usr/local/sbin"
@@ -56,12 +75,12 @@ def cache_dir() -> Path:
     return (Path(base) if base.startswith("/") else Path.home() / ".cache") / "pbx_plugin"
 
 
-def find_asterisk() -> AsteriskBinary | None:
-    """The Asterisk to use, if there is one already: the machine's own when new enough, else the cache's."""
-    return _native() or _unpacked(tree_dir())
+def find_asterisk(release: Release = CURRENT) -> AsteriskBinary | None:
+    """The Asterisk to use, if there is one already: the machine's own when its version will do, else the cache's."""
+    return _native(release) or _unpacked(release)
 
 
-def ensure_asterisk(say: Callable[[str], None] = lambda _line: None) -> AsteriskBinary:
+def ensure_asterisk(say: Callable[[str], None] = lambda _line: None, release: Release = CURRENT) -> AsteriskBinary:
     """`find_asterisk()`, after making one if need be; `say` hears one line for every step that takes time.
 
     Safe to call from several processes at once, and again after a call that was cut short.
@@ -69,19 +88,20 @@ def ensure_asterisk(say: Callable[[str], None] = lambda _line: None) -> Asterisk
     Raises:
         ProvisionError: no Asterisk could be had.
     """
-    found = find_asterisk()
+    found = find_asterisk(release)
     if found is not None:
         return found
-    unpack_asterisk(tree_dir(), say)
-    found = _unpacked(tree_dir())
+    tree = tree_dir(release)
+    unpack_asterisk(tree, release.suites, say, retired=release.retired)
+    found = _unpacked(release)
     if found is None:
-        raise ProvisionError(f"Asterisk was unpacked into {tree_dir()}, but does not run there")
+        raise ProvisionError(f"Asterisk was unpacked into {tree}, but does not run there as version {release.name}")
     return found
 
 
-def tree_dir() -> Path:
+def tree_dir(release: Release = CURRENT) -> Path:
     """The folder of the unpacked Asterisk; it exists only when it is complete."""
-    return cache_dir() / "asterisk"
+    return cache_dir() / release.folder
 
 
 def asterisk_version(command: tuple[str, ...]) -> str | None:
@@ -94,31 +114,34 @@ def asterisk_version(command: tuple[str, ...]) -> str | None:
     return spoken.group(1) if spoken and answer.returncode == 0 else None
 
 
-def _native() -> AsteriskBinary | None:
+def _native(release: Release) -> AsteriskBinary | None:
     path = shutil.which("asterisk") or shutil.which("asterisk", path=OWN_PLACES)
     if path is None:
         return None
-    return _binary("native", OWN_ROOT, (path,), _module_dirs(OWN_ROOT), _data_dirs(OWN_ROOT))
+    return _binary(release, "native", OWN_ROOT, (path,))
 
 
-def _unpacked(tree: Path) -> AsteriskBinary | None:
+def _unpacked(release: Release) -> AsteriskBinary | None:
+    tree = tree_dir(release)
     program = tree / "usr/sbin/asterisk"
     loaders = sorted([*tree.glob("usr/lib*/ld-linux*.so.*"), *tree.glob("usr/lib/*-linux-gnu*/ld-linux*.so.*")])
     if not program.exists() or not loaders:
         return None
     # The machine's own loader cache must not be asked: it would mix the machine's libraries with the tree's.
-    libraries = ":".join(str(folder) for folder in sorted(tree.glob("usr/lib/*-linux-gnu*")) if folder.is_dir())
+    places = [*sorted(tree.glob("usr/lib/*-linux-gnu*")), tree / "usr/lib"]
+    libraries = ":".join(str(folder) for folder in places if folder.is_dir())
     command = (str(loaders[0]), "--inhibit-cache", "--library-path", libraries, str(program))
-    return _binary("folder", tree, command, _module_dirs(tree), _data_dirs(tree))
+    return _binary(release, "folder", tree, command)
 
 
 def _binary(
-    kind: Literal["native", "folder"], root: Path, command: tuple[str, ...], modules: list[Path], data: list[Path]
+    release: Release, kind: Literal["native", "folder"], root: Path, command: tuple[str, ...]
 ) -> AsteriskBinary | None:
-    version = asterisk_version(command)
-    if version is None or int(version.split(".", 1)[0]) < OLDEST or not modules or not data:
+    version, modules, data = asterisk_version(command), _module_dirs(root), _data_dirs(root)
+    if version is None or not modules or not data:
         return None
-    return AsteriskBinary(kind, root, version, command, modules[0], data[0])
+    binary = AsteriskBinary(kind, root, version, command, modules[0], data[0])
+    return binary if release.oldest <= binary.major <= release.newest else None
 
 
 def _module_dirs(root: Path) -> list[Path]:
@@ -134,13 +157,13 @@ def _data_dirs(root: Path) -> list[Path]:
 
 
 def main() -> int:
-    """`python -m pbx_plugin.sandbox.provision`: have an Asterisk ready; silent when there is one already."""
+    """`python -m pbx_plugin.sandbox.provision [22] [16]`: have these ready, or else both; silent when they are."""
     console = Console(stderr=True, highlight=False, soft_wrap=True)
     try:
-        binary = find_asterisk()
-        if binary is None:
-            binary = ensure_asterisk(lambda line: console.print(line, markup=False))
-            console.print(f"Asterisk {binary.version} is ready in {binary.root}", markup=False)
+        for release in [RELEASES[name] for name in sys.argv[1:]] or RELEASES.values():
+            if find_asterisk(release) is None:
+                binary = ensure_asterisk(lambda line: console.print(line, markup=False), release)
+                console.print(f"Asterisk {binary.version} is ready in {binary.root}", markup=False)
     except ProvisionError as wrong:
         console.print(str(wrong), markup=False)
         return 2

@@ -12,22 +12,30 @@ import os
 import shutil
 import subprocess
 import tempfile
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
 from pbx_plugin.sandbox.provision_error import ProvisionError
 
-SUITES = ("forky", "sid")
-"""Debian's releases that carry an Asterisk of version 20 or newer, in the order they are tried."""
+ARCHIVE = "PBX_PLUGIN_DEBIAN_ARCHIVE"
+"""The environment's word for a Debian archive to use in place of the machine's own mirror: mirrors drop old releases.
+Signatures are checked as ever."""
+
+KEYRINGS = ("debian-archive-keyring.gpg", "debian-archive-keyring.pgp")
+REMOVED_KEYRINGS = ("debian-archive-removed-keys.gpg", "debian-archive-removed-keys.pgp")
+"""Keys of releases that Debian no longer looks after. They vouch for such a release only."""
 
 UNNEEDED = ("usr/share/doc", "usr/share/man", "usr/share/locale", "usr/share/info", "usr/share/perl")
 
 Say = Callable[[str], None]
 
 
-def unpack_asterisk(tree: Path, say: Say) -> None:
+def unpack_asterisk(tree: Path, suites: Sequence[str], say: Say, *, retired: bool = False) -> None:
     """Make `tree` a folder with Asterisk and every library it needs; returns at once when `tree` exists.
+
+    `suites` are Debian's releases in the order they are tried; `retired` ones may be signed with keys Debian has put
+    aside.
 
     The folder gets its name only when it is complete, so a run that is cut short leaves nothing that looks finished.
     A second process waits for the first.
@@ -36,7 +44,7 @@ def unpack_asterisk(tree: Path, say: Say) -> None:
         ProvisionError: not a Debian machine, no way to the mirror, or signatures that cannot be checked.
     """
     if shutil.which("apt-get") is None or shutil.which("dpkg-deb") is None:
-        raise ProvisionError("There is no Asterisk 20 or newer here, and no apt to get one: please install Asterisk.")
+        raise ProvisionError("The Asterisk that is wanted is not here, and no apt to get it: please install Asterisk.")
     tree.parent.mkdir(mode=0o750, parents=True, exist_ok=True)
     with _alone(tree.with_name(f"{tree.name}.lock"), say):
         if tree.exists():
@@ -45,7 +53,7 @@ def unpack_asterisk(tree: Path, say: Say) -> None:
             shutil.rmtree(left_over, ignore_errors=True)
         work = Path(tempfile.mkdtemp(prefix=f"{tree.name}.making-", dir=tree.parent))
         try:
-            packages = _fetch(work, say)
+            packages = _fetch(work, suites, retired, say)
             say(f"Unpacking {len(packages)} packages")
             made = work / "tree"
             _unpack(packages, made)
@@ -65,11 +73,12 @@ def _alone(lock: Path, say: Say) -> Iterator[None]:
         yield
 
 
-def _fetch(work: Path, say: Say) -> list[Path]:
-    mirror = _mirror(work)
+def _fetch(work: Path, suites: Sequence[str], retired: bool, say: Say) -> list[Path]:
+    mirror = os.environ.get(ARCHIVE) or _mirror(work)
+    names = (KEYRINGS, REMOVED_KEYRINGS) if retired else (KEYRINGS,)
     failures = []
-    for suite in SUITES:
-        for number, keyring in enumerate(_keyrings(work)):
+    for suite in suites:
+        for number, keyring in enumerate(_keyrings(work, names)):
             apt = Apt(work / f"{suite}-{number}", f"{mirror} {suite} main", keyring)
             say(f"Asking Debian's package lists ({suite}) for Asterisk")
             failure = apt.run("update", "-qq", "--error-on=any")
@@ -80,7 +89,9 @@ def _fetch(work: Path, say: Say) -> list[Path]:
                 return apt.packages()
             failures.append(failure)
     raise ProvisionError(
-        "Asterisk could not be fetched from the Debian mirror this machine uses.\n" + "\n".join(failures)
+        f"Asterisk could not be fetched from the Debian mirror this machine uses ({', '.join(suites)}). If there is a "
+        f"network, and the mirror no longer carries it, let {ARCHIVE} name a Debian archive that does.\n"
+        + "\n".join(failures)
     )
 
 
@@ -93,7 +104,7 @@ def _mirror(work: Path) -> str:
         found = _main_archives(own.environment)
     if not found:
         raise ProvisionError(
-            "There is no Asterisk 20 or newer here, and apt on this machine knows no Debian archive to take one from: "
+            "The Asterisk that is wanted is not here, and apt on this machine knows no Debian archive to take it from: "
             "please install Asterisk."
         )
     return found[0]
@@ -109,23 +120,24 @@ def _main_archives(environment: dict[str, str]) -> list[str]:
     return [row[3] for row in rows if row[:3] == ["Debian", "Debian", "main"]]
 
 
-def _keyrings(work: Path) -> Iterator[Path]:
+def _keyrings(work: Path, kinds: Sequence[Sequence[str]]) -> Iterator[Path]:
     """Debian's archive keys: the installed ones, then those of the newest keyring package the machine's apt offers.
 
     The second are for a machine whose keys are older than the release, or that has none. They are as trustworthy as the
     machine's own package source, which vouches for them.
     """
-    yield from _keys_below(Path("/"))
+    yield from _keys_below(Path("/"), kinds)
     apt = Apt(work / "keys", None, None)
     if apt.run("update", "-qq") is None and apt.run("download", "-qq", "debian-archive-keyring") is None:
         for package in apt.folder.glob("debian-archive-keyring_*.deb"):
             subprocess.run(["dpkg-deb", "-x", package, apt.folder / "fresh"], check=True)
-            yield from _keys_below(apt.folder / "fresh")
+            yield from _keys_below(apt.folder / "fresh", kinds)
 
 
-def _keys_below(root: Path) -> list[Path]:
-    names = ("debian-archive-keyring.gpg", "debian-archive-keyring.pgp")
-    return [path for name in names if (path := root / "usr/share/keyrings" / name).exists()][:1]
+def _keys_below(root: Path, kinds: Sequence[Sequence[str]]) -> Iterator[Path]:
+    """The first that exists of each kind's names."""
+    for names in kinds:
+        yield from [path for name in names if (path := root / "usr/share/keyrings" / name).exists()][:1]
 
 
 def _unpack(packages: list[Path], tree: Path) -> None:
@@ -137,6 +149,7 @@ def _unpack(packages: list[Path], tree: Path) -> None:
         done = subprocess.run(["dpkg-deb", "-x", package, tree], capture_output=True, text=True, check=False)
         if done.returncode:
             raise ProvisionError(f"{package.name} could not be unpacked: {done.stderr.strip()}")
+    _merge(tree)
     for folder in UNNEEDED:
         shutil.rmtree(tree / folder, ignore_errors=True)
     # A package script would have chosen the English voice; no script was run.
@@ -144,6 +157,24 @@ def _unpack(packages: list[Path], tree: Path) -> None:
     voices = sorted(voice for voice in sounds.glob("en_*") if voice.is_dir())
     if voices and not (sounds / "en").exists():
         (sounds / "en").symlink_to(voices[0].name)
+
+
+def _merge(tree: Path) -> None:
+    """Packages from before the merge bring folders of their own in place of the links: move them where the links led.
+
+    Their absolute links would lead out of the tree: the loader's is one.
+    """
+    for name in ("bin", "sbin", "lib", "lib64"):
+        own = tree / name
+        if not own.is_symlink():
+            shutil.copytree(own, tree / "usr" / name, symlinks=True, dirs_exist_ok=True)
+            shutil.rmtree(own)
+            own.symlink_to(f"usr/{name}")
+    for link in (tree / "usr").glob("lib*/**/*.so*"):
+        if link.is_symlink() and link.readlink().is_absolute():
+            inside = (tree / link.readlink().relative_to("/")).resolve()
+            link.unlink()
+            link.symlink_to(os.path.relpath(inside, link.parent))
 
 
 class Apt:

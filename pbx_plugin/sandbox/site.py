@@ -29,7 +29,7 @@ from pbx_plugin.prompts.texts import load_texts
 from pbx_plugin.resources import resource_dir
 from pbx_plugin.sandbox.instance import AsteriskInstance
 from pbx_plugin.sandbox.instance_ports import PortBlock
-from pbx_plugin.sandbox.provision import cache_dir
+from pbx_plugin.sandbox.provision import CURRENT, Release, cache_dir, ensure_asterisk
 from pbx_plugin.sandbox.service import Service
 from pbx_plugin.sandbox.site_config import (
     LOOPBACK_MEDIA,
@@ -53,7 +53,9 @@ class Site:
     With ``detached`` it outlives this process (``sandbox up``); else it ends with it, however that ends.
     """
 
-    def __init__(self, folder: Path, *, detached: bool = False, services: bool = True) -> None:
+    def __init__(
+        self, folder: Path, *, detached: bool = False, services: bool = True, release: Release = CURRENT
+    ) -> None:
         self.folder = folder.resolve()
         self.folder.mkdir(mode=0o750, parents=True, exist_ok=True)
         block = PortBlock.take()
@@ -70,6 +72,7 @@ class Site:
             asterisk_files(self.ports, self.secrets),
             ports=block,
             http_port=self.ports.http,
+            binary=ensure_asterisk(release=release),
             moh=music(),
             detached=detached,
         )

@@ -80,7 +80,7 @@ def _pjsip(ports: Ports, secrets: Secrets) -> str:
         text += (
             f"[{name}]\ntype = endpoint\ncontext = pbxrec-trunk\nauth = {name}\naors = {name}\n"
             f"identify_by = username,auth_username\n{codecs}{media}"
-            f"[{name}]\ntype = auth\nauth_type = digest\nusername = {name}\npassword = {secrets.phones}\n"
+            f"[{name}]\ntype = auth\nauth_type = userpass\nusername = {name}\npassword = {secrets.phones}\n"
             f"[{name}]\ntype = aor\nmax_contacts = 5\nremove_existing = yes\n"
         )
     return text

@@ -5,7 +5,8 @@ from pathlib import Path
 
 import pytest
 
-from pbx_plugin.sandbox.provision import ensure_asterisk, find_asterisk, tree_dir
+from pbx_plugin.sandbox.provision import OLD_END, ensure_asterisk, find_asterisk, tree_dir
+from pbx_plugin.sandbox.provision_debian import ARCHIVE
 from pbx_plugin.sandbox.provision_error import ProvisionError
 
 APT = r"""#!/bin/sh
@@ -17,6 +18,7 @@ folder=$(dirname "$APT_CONFIG")
 case $words in
 *indextargets*) cat "$HERE/targets" ;;
 *update*)
+    [ ! -e "$folder/sources.list" ] || cat "$folder/sources.list" >>"$HERE/sources"
     [ ! -e "$folder/sources.list" ] || grep -q "signed-by=.*$TRUSTED" "$folder/sources.list" ||
         { echo "NO_PUBKEY 0123456789ABCDEF"; exit 100; } ;;
 *download*) touch "debian-archive-keyring_2099_all.deb" ;;
@@ -27,14 +29,23 @@ esac
 DPKG_DEB = r"""#!/bin/sh
 # Plays dpkg-deb -x PACKAGE FOLDER.
 case $2 in
-*keyring*) mkdir -p "$3/usr/share/keyrings"; touch "$3/usr/share/keyrings/debian-archive-keyring.gpg" ;;
+*keyring*) mkdir -p "$3/usr/share/keyrings"; touch "$3/usr/share/keyrings/debian-archive-keyring.gpg"
+    touch "$3/usr/share/keyrings/debian-archive-removed-keys.gpg" ;;
 *) [ -z "${BROKEN:-}" ] || { echo "no space left" >&2; exit 2; }
     mkdir -p "$3/usr/lib/any-linux-gnu/asterisk/modules" "$3/usr/share/asterisk/documentation" \
         "$3/usr/share/asterisk/sounds/en_US_voice"
     touch "$3/usr/lib/any-linux-gnu/asterisk/modules/res_pjsip.so" "$3/usr/share/asterisk/documentation/core-en_US.xml"
     touch "$3/usr/sbin/asterisk"
-    printf '#!/bin/sh\necho Asterisk 22.10.1~dfsg\n' >"$3/usr/lib/any-linux-gnu/ld-linux-any.so.2"
-    chmod +x "$3/usr/lib/any-linux-gnu/ld-linux-any.so.2" ;;
+    loader="$3/usr/lib/any-linux-gnu/ld-linux-any.so.2"
+    # Packages of old: folders in place of the links, and a loader found by an absolute one.
+    if [ -n "${UNMERGED:-}" ]; then
+        rm "$3/lib" "$3/lib64"
+        mkdir -p "$3/lib/any-linux-gnu" "$3/lib64"
+        ln -s /lib/any-linux-gnu/ld-2.31.so "$3/lib64/ld-linux-any.so.2"
+        loader="$3/lib/any-linux-gnu/ld-2.31.so"
+    fi
+    printf '#!/bin/sh\necho Asterisk %s~dfsg\n' "${VERSION:-22.10.1}" >"$loader"
+    chmod +x "$loader" ;;
 esac
 """
 
@@ -141,6 +152,67 @@ def test_two_at_once_fetch_it_once(machine: Path, monkeypatch: pytest.MonkeyPatc
     assert made[0] == made[1]
     assert sum("waiting for it" in line for line in said) == 1
     assert (machine.parent / "asked").read_text().count(" install asterisk") == 1
+
+
+def test_the_old_end_lies_beside_the_asterisk_of_today(machine: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    today = ensure_asterisk()
+    monkeypatch.setenv("VERSION", "16.28.0")
+    old = ensure_asterisk(release=OLD_END)
+    assert (old.version, old.root) == ("16.28.0", tree_dir(OLD_END))
+    assert (today.root / "usr").is_dir()
+    assert old.root != today.root
+    assert "mirror bullseye main" in (machine.parent / "sources").read_text().splitlines()[-1]
+
+
+def test_old_packages_run_though_they_are_laid_out_otherwise(machine: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("VERSION", "16.28.0")
+    monkeypatch.setenv("UNMERGED", "yes")
+    old = ensure_asterisk(release=OLD_END)
+    loader = Path(old.command[0])
+    assert loader.is_symlink()
+    assert tree_dir(OLD_END) in loader.resolve().parents
+    assert str(old.root / "usr/lib") in old.command[3].split(":")
+
+
+def test_a_machines_own_asterisk_is_the_old_end_only_when_it_is_that_old(
+    machine: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    own_asterisk(machine, monkeypatch, "16.30.1")
+    assert ensure_asterisk(release=OLD_END).kind == "native"
+    assert find_asterisk() is None
+    install(machine / "asterisk", "#!/bin/sh\necho 'Asterisk 18.26.4'\n")
+    assert find_asterisk(OLD_END) is None
+
+
+def test_another_version_than_the_one_that_was_asked_for_is_not_taken(machine: Path) -> None:
+    with pytest.raises(ProvisionError, match="does not run there as version 16"):
+        ensure_asterisk(release=OLD_END)
+
+
+def test_an_archive_may_be_named_when_the_mirror_has_dropped_the_release(
+    machine: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (machine.parent / "targets").write_text("")
+    monkeypatch.setenv("VERSION", "16.28.0")
+    monkeypatch.setenv(ARCHIVE, "the-archive")
+    ensure_asterisk(release=OLD_END)
+    assert all(" the-archive bullseye main" in line for line in (machine.parent / "sources").read_text().splitlines())
+
+
+def test_keys_that_debian_has_put_aside_vouch_for_the_old_end_alone(
+    machine: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("TRUSTED", "fresh/.*removed-keys")
+    with pytest.raises(ProvisionError, match="NO_PUBKEY"):
+        ensure_asterisk()
+    monkeypatch.setenv("VERSION", "16.28.0")
+    assert ensure_asterisk(release=OLD_END).major == 16
+
+
+def test_without_a_network_it_is_said_what_could_help(machine: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("TRUSTED", "no/such/key")
+    with pytest.raises(ProvisionError, match=f"(?s)bullseye.*{ARCHIVE}.*NO_PUBKEY"):
+        ensure_asterisk(release=OLD_END)
 
 
 def test_a_machine_without_apt_is_told_so(machine: Path, monkeypatch: pytest.MonkeyPatch) -> None:

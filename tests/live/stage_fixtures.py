@@ -7,13 +7,18 @@ from collections.abc import Iterator
 import pytest
 from stage import Stage
 
+from pbx_plugin.sandbox.provision import CURRENT, RELEASES
 from pbx_plugin.sandbox.site import Site
 
 
 @pytest.fixture(scope="session")
-def site(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Site]:
-    """A private Asterisk, the product's own processes, a company; one for all live tests."""
-    with Site(tmp_path_factory.mktemp("site")) as running:
+def site(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Site]:
+    """A private Asterisk, the product's own processes, a company; one for all live tests.
+
+    ``--asterisk 16`` has any of them play on the old end.
+    """
+    release = RELEASES[request.config.getoption("--asterisk", default=CURRENT.name)]
+    with Site(tmp_path_factory.mktemp("site"), release=release) as running:
         yield running
 
 
