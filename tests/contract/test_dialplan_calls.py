@@ -17,6 +17,8 @@ from pbx_plugin.asterisk.variables import FEATURES
 from pbx_plugin.sandbox.phone import Phone
 
 NOON = datetime(2026, 11, 22, 12, tzinfo=UTC)
+BRIDGE = -2
+"""The bridge's column in a row of ``core show channels concise``."""
 
 
 @pytest.fixture(scope="module")
@@ -98,6 +100,19 @@ def variable(running: Site, endpoint: str, name: str) -> str:
     return asyncio.run(ask())
 
 
+def together(running: Site, *endpoints: str) -> None:
+    """Wait until these talk to each other: a phone hears of the answer before Asterisk has brought them together."""
+
+    def in_one_bridge() -> bool:
+        rows = running.asterisk.rx("core show channels concise").splitlines()
+        bridges = [
+            row.split("!")[BRIDGE] for row in rows if row.startswith(tuple(f"PJSIP/{one}-" for one in endpoints))
+        ]
+        return len(bridges) == len(endpoints) and len(set(bridges)) == 1 and bridges[0] not in ("", "(None)")
+
+    assert wait_until(in_one_bridge), running.asterisk.rx("core show channels concise")
+
+
 @pytest.fixture(autouse=True)
 def quiet(running: Site, anna: Phone, bent: Phone, line: Phone) -> Iterator[None]:
     yield
@@ -114,6 +129,7 @@ def test_a_user_and_a_colleague_both_have_the_star_code(
     leg = anna.dial("102")
     answered = bent.wait_incoming()
     leg.wait("CONFIRMED")
+    together(running, "101", "102")
     assert answered.caller_name == "Anna"
     for user, pressing in (("101", leg), ("102", answered)):
         assert variable(running, user, "DYNAMIC_FEATURES") == FEATURES
@@ -132,6 +148,7 @@ def test_an_outside_caller_has_no_star_code_and_the_agent_who_answers_has(
     answered = anna.wait_incoming()
     bent.wait_incoming().wait_ended()
     leg.wait("CONFIRMED")
+    together(running, "trunk", "101")
     assert variable(running, "trunk", "DYNAMIC_FEATURES") == ""
     assert variable(running, "trunk", "TRANSFER_CONTEXT") == "pbxrec-trunk"
     assert variable(running, "101", "DYNAMIC_FEATURES") == FEATURES
@@ -161,10 +178,11 @@ def test_a_transferred_outsider_still_has_no_star_code_and_the_new_agent_has(
     leg = line.dial("33120101")
     first = anna.wait_incoming()
     leg.wait("CONFIRMED")
+    together(running, "trunk", "101")  # before that, Asterisk refuses to transfer
     first.transfer("102")
-    second = bent.wait_incoming()
-    second.wait("CONFIRMED")
-    first.wait_ended()
+    assert first.wait_transferred()["code"] == 200
+    bent.wait_incoming()
+    together(running, "trunk", "102")
     assert variable(running, "trunk", "DYNAMIC_FEATURES") == ""
     assert variable(running, "102", "DYNAMIC_FEATURES") == FEATURES
     assert variable(running, "102", "PBXREC_DDI") == "+4533120101"
