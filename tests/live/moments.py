@@ -23,7 +23,9 @@ question ends by itself: 233 is then called, and never recorded. None leaves tha
 
 What should be recorded is measured by the phones: :attr:`Call.due` are stretches of time, in which each second must
 be either in a stored recording of that user or in a gap that ``pbx-plugin gaps`` lists. A fault that itself ends
-calls says so by :meth:`Moments.all_cut`; then ``go_on`` has nothing to do and is left out.
+calls says so by :meth:`Moments.all_cut`; then ``go_on`` has nothing to do and is left out. Announcements are off, so
+that recording is due with the answer: a file of such tests has ``pytestmark = pytest.mark.usefixtures("untold")`` and
+``from rules import untold``.
 """
 
 from __future__ import annotations

@@ -5,35 +5,19 @@ from __future__ import annotations
 from collections.abc import Iterator
 from functools import partial
 from pathlib import Path
-from uuid import uuid4
 
 import pytest
+from rules import apply_policy
 from scenes import Played
 from stage import Stage, hang_up, talk, wait_for
 
-from pbx_plugin.clock import now
-from pbx_plugin.db.directory import change_directory
-from pbx_plugin.db.engine import make_engine
 from pbx_plugin.db.views import CallDetail
 from pbx_plugin.sandbox.phone import Leg
 from pbx_plugin.sandbox.site import Site
 from pbx_plugin.sandbox.site_people import ddi_of
-from pbx_plugin.services import policies
-from pbx_plugin.services.audit import Desk
 
 PAUSE, WITHDRAW = "*5", "*6"
 LONGEST_PAUSE_S = 5
-
-
-def apply_policy(site: Site, **changes: object) -> None:
-    """Put a policy in force that differs in this; the recorder has it within a second."""
-    engine = make_engine(site.settings.database, busy_ms=5000)
-    with change_directory(engine) as directory:
-        desk = Desk(directory, directory.tenants()[0], "live test", now(), lambda: str(uuid4()))
-        document = policies.document_of(desk, policies.in_force(desk))
-        policies.apply(desk, {**document, **changes})
-    engine.dispose()
-    talk(2)
 
 
 def answered(stage: Stage, user: str, caller: str) -> tuple[str, Leg, Leg]:
