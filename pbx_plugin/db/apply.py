@@ -5,16 +5,16 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from typing import Any
 
-from sqlalchemy import Engine, delete
-from sqlalchemy.orm import Session
+from sqlalchemy import Connection, Engine, delete, insert, select, update
 
-from pbx_plugin.db import apply_calls, apply_recordings
-from pbx_plugin.db.engine import writing
+from pbx_plugin.db import apply_calls, apply_recordings, outbox
+from pbx_plugin.db.apply_rows import Batch, table_of
+from pbx_plugin.db.engine import WRITES, writing
 from pbx_plugin.db.models import JournalMarkRow
 from pbx_plugin.domain import entries
 from pbx_plugin.domain.entries import Entry
 
-_Step = Callable[[Session, Any], None]
+_Step = Callable[[Batch, Any], None]
 
 _STEPS: dict[type[Any], _Step] = {
     entries.CallBegan: apply_calls.call_began,
@@ -37,6 +37,9 @@ _STEPS: dict[type[Any], _Step] = {
 }
 
 
+_MARKS = table_of(JournalMarkRow)
+
+
 class DatabaseApply:
     """Applies batches of one journal run each; hand it to :class:`pbx_plugin.storage.journal.FileJournal`.
 
@@ -53,25 +56,54 @@ class DatabaseApply:
 
         Anything else that is raised means that an entry can never be written (a value the database refuses).
         """
-        with writing(self._engine) as session:
-            mark = session.get(JournalMarkRow, run)
-            if mark is None:
-                mark = self._first_mark(session, run)
-            for position, entry in batch:
-                if position > mark.position:
-                    _STEPS[type(entry)](session, entry)
-                    mark.position = position
+        with self._engine.connect().execution_options(**{WRITES: True}) as connection, connection.begin():
+            held = connection.scalar(select(_MARKS.c.position).where(_MARKS.c.journal == run))
+            fresh = [(position, entry) for position, entry in batch if position > (held or 0)]
+            if held is None:
+                _begin_run(connection, run)
+            if not fresh:
+                return
+            work = Batch(connection)
+            _load(work, [entry for _, entry in fresh])
+            for _, entry in fresh:
+                _STEPS[type(entry)](work, entry)
+            work.write()
+            reached = max(position for position, _ in fresh)
+            connection.execute(update(_MARKS).where(_MARKS.c.journal == run).values(position=reached))
 
     def forget(self, run: str) -> None:
         """Drop the position of a run whose segment is gone. Raises StoreUnavailableError."""
         with writing(self._engine) as session:
             session.execute(delete(JournalMarkRow).where(JournalMarkRow.journal == run))
 
-    @staticmethod
-    def _first_mark(session: Session, run: str) -> JournalMarkRow:
-        # A journal removes a run's segment before it hands on the next run's lines: the older marks have served.
-        journal = run.partition(":")[0]
-        session.execute(delete(JournalMarkRow).where(JournalMarkRow.journal.startswith(f"{journal}:", autoescape=True)))
-        mark = JournalMarkRow(journal=run, position=0)
-        session.add(mark)
-        return mark
+
+def _load(work: Batch, entries_: Sequence[Entry]) -> None:
+    calls: set[str] = set()
+    legs_of: set[str] = set()
+    media: set[str] = set()
+    gaps: set[str] = set()
+    for entry in entries_:
+        match entry:
+            case entries.LegSeen():
+                calls.add(entry.call_id)
+                legs_of.add(entry.call_id)
+            case entries.CallMerged():
+                calls |= {entry.call_id, entry.from_call_id}
+            case entries.CallBegan() | entries.CallRemembered() | entries.CallEnded():
+                calls.add(entry.call_id)
+            case entries.LegMoved() | entries.Marked() | entries.Decided():
+                calls.add(entry.call_id)
+            case entries.Gap():
+                gaps.add(entry.gap_id)
+            case entries.ConsentTaken() | entries.Audited():
+                pass
+            case _:
+                media.add(entry.media_id)
+    work.load(calls=calls, legs_of=legs_of, media=media, gaps=gaps)
+
+
+def _begin_run(connection: Connection, run: str) -> None:
+    # A journal removes a run's segment before it hands on the next run's lines: the older marks have served.
+    journal = run.partition(":")[0]
+    connection.execute(delete(_MARKS).where(_MARKS.c.journal.startswith(f"{journal}:", autoescape=True)))
+    connection.execute(insert(_MARKS).values(journal=run, position=0))
