@@ -1,0 +1,134 @@
+"""Writes what webhooks are to be told of, in the transaction that writes what happened: neither is there alone.
+
+An entry that is told again makes no second delivery: a delivery's id is made of the webhook and of what it tells.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import Any
+from uuid import UUID, uuid5
+
+from sqlalchemy import Connection, insert, select
+
+from pbx_plugin.db.base import clean_json
+from pbx_plugin.db.models import CallRow, DecisionRow, DeliveryRow, RecordingRow, WebhookRow
+from pbx_plugin.domain.entries import ConsentTaken, Decided, Entry, Gap, RecordingFailed, RecordingStored
+from pbx_plugin.services.webhooks import DeliveryState, Event
+
+_NAMESPACE = UUID("1c2b7a52-6d0e-4d69-9a43-5e0f4c1b7f10")
+_PAUSED = "paused by "
+_TELLING = (Decided, RecordingStored, RecordingFailed, ConsentTaken, Gap)
+
+
+@dataclass(frozen=True, slots=True)
+class _News:
+    """Something a company may want to be told: ``subject`` makes its id."""
+
+    tenant_id: str
+    event: Event
+    subject: str
+    at: datetime
+    data: dict[str, Any]
+
+
+def tell(connection: Connection, batch: Iterable[Entry]) -> None:
+    """Write the deliveries for a batch of entries whose own rows are written already."""
+    telling = [entry for entry in batch if isinstance(entry, _TELLING)]
+    if not telling:
+        return
+    hooks = connection.execute(
+        select(WebhookRow.id, WebhookRow.tenant_id, WebhookRow.events).where(WebhookRow.removed_at.is_(None))
+    ).all()
+    if not hooks:
+        return
+    rows: dict[str, dict[str, Any]] = {}
+    for entry in telling:
+        for news in _news(connection, entry):
+            for hook in hooks:
+                if hook.tenant_id == news.tenant_id and news.event in hook.events:
+                    row = _row(hook.id, news)
+                    rows.setdefault(row["id"], row)
+    _add(connection, list(rows.values()))
+
+
+def _add(connection: Connection, rows: Sequence[dict[str, Any]]) -> None:
+    for start in range(0, len(rows), 500):
+        some = rows[start : start + 500]
+        known = select(DeliveryRow.id).where(DeliveryRow.id.in_([row["id"] for row in some]))
+        there = set(connection.scalars(known))
+        fresh = [row for row in some if row["id"] not in there]
+        if fresh:
+            connection.execute(insert(DeliveryRow), fresh)
+
+
+def _row(webhook_id: str, news: _News) -> dict[str, Any]:
+    event_id = str(uuid5(_NAMESPACE, f"{news.event}/{news.subject}"))
+    body = {"id": event_id, "event": news.event.value, "at": _iso(news.at), "data": clean_json(news.data)}
+    return {
+        "id": str(uuid5(_NAMESPACE, f"{webhook_id}/{event_id}")),
+        "tenant_id": news.tenant_id,
+        "webhook_id": webhook_id,
+        "event": news.event.value,
+        "body": json.dumps(body, ensure_ascii=False, separators=(",", ":")),
+        "state": DeliveryState.WAITING,
+        "created_at": news.at,
+        "next_try_at": news.at,
+        "tries": 0,
+        "status": 0,
+        "error": "",
+    }
+
+
+def _news(connection: Connection, entry: Entry) -> Iterator[_News]:
+    match entry:
+        case Decided():
+            yield from _decided(connection, entry)
+        case RecordingStored():
+            yield from _of_media(connection, entry, Event.STORED)
+        case RecordingFailed():
+            yield from _of_media(connection, entry, Event.ALARM)
+        case ConsentTaken():
+            names = ("evidence_id", "linkedid", "consent_number", "caller_raw", "caller_e164", "outcome", "digits")
+            data = {name: getattr(entry, name) for name in (*names, "language", "text_version", "policy_version")}
+            yield _News(entry.tenant_id, Event.CONSENT, entry.evidence_id, entry.at, data)
+        case Gap() if not entry.reason.startswith(_PAUSED) and (entry.until is None or entry.until > entry.since):
+            ends = "" if entry.until is None else _iso(entry.until)
+            data = {"what": "not recorded", "gap_id": entry.gap_id, "call_id": entry.call_id, "user_id": entry.user_id}
+            data |= {"since": _iso(entry.since), "until": ends or None, "reason": entry.reason}
+            subject = f"{entry.gap_id} {'ended' if ends else 'began'}"
+            yield _News(entry.tenant_id, Event.ALARM, subject, entry.until or entry.since, data)
+
+
+def _decided(connection: Connection, entry: Decided) -> Iterator[_News]:
+    asked = select(DecisionRow.tenant_id, CallRow.linkedid).join(CallRow, CallRow.id == DecisionRow.call_id)
+    row = connection.execute(asked.where(DecisionRow.id == entry.decision_id)).one_or_none()
+    if row is None:
+        return
+    names = ("decision_id", "call_id", "user_id", "verdict", "rule", "rule_name", "policy_version", "evidence_id")
+    data = {**{name: getattr(entry, name) for name in names}, "linkedid": row.linkedid}
+    yield _News(row.tenant_id, Event.DECIDED, entry.decision_id, entry.at, data)
+
+
+def _of_media(connection: Connection, entry: RecordingStored | RecordingFailed, event: Event) -> Iterator[_News]:
+    """Yield one piece of news a recording: several users may own one on the same sound."""
+    columns = (RecordingRow.id, RecordingRow.tenant_id, RecordingRow.call_id, RecordingRow.person_id)
+    more = (RecordingRow.extension, RecordingRow.direction, RecordingRow.other_raw, RecordingRow.other_e164)
+    asked = select(*columns, *more, RecordingRow.at, CallRow.linkedid)
+    asked = asked.join(CallRow, CallRow.id == RecordingRow.call_id).where(RecordingRow.media_id == entry.media_id)
+    for row in connection.execute(asked).mappings():
+        data = {"recording_id": row["id"], "call_id": row["call_id"], "linkedid": row["linkedid"]}
+        data |= {"user_id": row["person_id"], "began_at": _iso(row["at"])}
+        data |= {name: row[name] for name in ("extension", "direction", "other_raw", "other_e164")}
+        if isinstance(entry, RecordingFailed):
+            data |= {"what": "recording failed", "reason": entry.reason}
+        else:
+            data |= {"sha256": entry.sha256, "size": entry.size, "length_ms": entry.length_ms}
+        yield _News(row["tenant_id"], event, row["id"], entry.at, data)
+
+
+def _iso(at: datetime) -> str:
+    return at.astimezone(UTC).isoformat().replace("+00:00", "Z")
