@@ -6,6 +6,7 @@ Secrets may stand in the file (mode 0640) or come by environment; they are ``Sec
 from __future__ import annotations
 
 import os
+from ipaddress import IPv4Network, IPv6Network
 from pathlib import Path
 from typing import Self
 
@@ -143,6 +144,34 @@ class Bridge(_Section):
     digit_timeout_ms: int = 1000
 
 
+class Api(_Section):
+    """The REST interface. It speaks plain HTTP: leave it on the loopback, with a proxy in front that has TLS.
+
+    ``trusted_proxies`` are the addresses whose ``X-Forwarded-For`` is believed. A token has ``token_rate`` requests a
+    second in the long run and ``token_burst`` at once, an address likewise, whatever tokens it shows. Bodies are at
+    most ``largest_body`` bytes.
+    """
+
+    host: str = "127.0.0.1"
+    port: int = Field(default=8470, ge=0, le=65535)
+    trusted_proxies: tuple[str, ...] = ()
+    token_rate: float = Field(default=20.0, gt=0)
+    token_burst: int = Field(default=100, ge=1)
+    address_rate: float = Field(default=50.0, gt=0)
+    address_burst: int = Field(default=200, ge=1)
+    largest_body: int = Field(default=1_000_000, ge=1000)
+
+
+class Webhooks(_Section):
+    """Where webhooks may lead beside public addresses, and how many seconds a receiver has to answer.
+
+    In ``own_networks`` (as ``["10.1.0.0/16"]``) plain http is allowed too, to addresses that are written as such.
+    """
+
+    own_networks: tuple[IPv4Network | IPv6Network, ...] = ()
+    patience: float = Field(default=10.0, gt=0, le=60)
+
+
 class Settings(BaseSettings):
     """The whole configuration of one site."""
 
@@ -156,6 +185,8 @@ class Settings(BaseSettings):
     dialplan: Dialplan = Dialplan()
     recorder: Recorder = Recorder()
     bridge: Bridge = Bridge()
+    api: Api = Api()
+    webhooks: Webhooks = Webhooks()
 
     @classmethod
     def settings_customise_sources(
