@@ -3,20 +3,19 @@
 from __future__ import annotations
 
 import uuid
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from datetime import datetime
 
 from sqlalchemy import Engine, delete, select
-from sqlalchemy.exc import IntegrityError
-from sqlalchemy.orm import Session
 
-from pbx_plugin.db.base import Base, clean_json
+from pbx_plugin.db.base import clean_json
+from pbx_plugin.db.directory_notices import NoticeTables
+from pbx_plugin.db.directory_people import PeopleTables
 from pbx_plugin.db.engine import reading, writing
 from pbx_plugin.db.models import (
     AuditRow,
     ConsentNumberRow,
-    DepartmentRow,
     DeviceRow,
     DirectNumberRow,
     ExclusionRow,
@@ -30,7 +29,7 @@ from pbx_plugin.db.rulebook import group_from_row, policy_body, policy_from_body
 from pbx_plugin.domain.entries import Audited
 from pbx_plugin.domain.policy import Exclusion, HuntGroup
 from pbx_plugin.domain.rulebook import ConsentNumber, DirectNumber, Tenant
-from pbx_plugin.services.directory import AppliedPolicy, Department, Directory, Person, RefusedError
+from pbx_plugin.services.directory import AppliedPolicy, Directory
 
 
 @contextmanager
@@ -56,11 +55,8 @@ class _NothingStaysError(Exception):
     """Ends a trial run, so that its transaction is taken back."""
 
 
-class SqlDirectory:
+class SqlDirectory(PeopleTables, NoticeTables):
     """:class:`Directory` over one session; rows are flushed at once, so that a conflict is told where it happens."""
-
-    def __init__(self, session: Session) -> None:
-        self._session = session
 
     def tenants(self) -> Sequence[Tenant]:
         """Return all companies, by name."""
@@ -71,51 +67,6 @@ class SqlDirectory:
         """Write a company."""
         self._write(TenantRow(id=tenant.id, name=tenant.name, country=tenant.country, language=tenant.language))
 
-    def departments(self, tenant_id: str) -> Sequence[Department]:
-        """Return the departments, by name."""
-        query = select(DepartmentRow).where(DepartmentRow.tenant_id == tenant_id).order_by(DepartmentRow.name)
-        return [Department(row.id, row.tenant_id, row.name) for row in self._session.scalars(query)]
-
-    def save_department(self, department: Department) -> None:
-        """Write a department."""
-        self._write(DepartmentRow(id=department.id, tenant_id=department.tenant_id, name=department.name))
-
-    def delete_department(self, department: Department) -> None:
-        """Delete a department that no user has."""
-        self._session.execute(delete(DepartmentRow).where(DepartmentRow.id == department.id))
-
-    def people(self, tenant_id: str, *, removed: bool = False) -> Sequence[Person]:
-        """Return the users, by extension; with ``removed`` also those who left."""
-        query = select(PersonRow).where(PersonRow.tenant_id == tenant_id)
-        if not removed:
-            query = query.where(PersonRow.active)
-        return [_person(row) for row in self._session.scalars(query.order_by(PersonRow.extension, PersonRow.name))]
-
-    def save_person(self, person: Person) -> None:
-        """Write a user, with their devices; a device that stays keeps its secret."""
-        row = self._session.get(PersonRow, person.id)
-        if row is None:
-            row = PersonRow(id=person.id, tenant_id=person.tenant_id)
-            self._session.add(row)
-        row.name, row.email, row.language = person.name, person.email, person.language
-        row.extension, row.ddi = person.extension or None, person.ddi
-        row.mode, row.enrolled, row.may_pause = person.mode, person.enrolled, person.may_pause
-        row.department_id, row.active = person.department_id or None, not person.removed
-        kept = [device for device in row.devices if device.endpoint in person.devices]
-        known = {device.endpoint for device in kept}
-        row.devices = kept + [
-            DeviceRow(id=str(uuid.uuid4()), tenant_id=person.tenant_id, person_id=person.id, endpoint=endpoint)
-            for endpoint in person.devices
-            if endpoint not in known
-        ]
-        self._flush(f"extension {person.extension} or a device of {person.name}")
-
-    def save_phone_digest(self, person: Person, device: str, digest: str) -> None:
-        """Write the digest of a phone's password; the device is one of the user's."""
-        of_person = select(DeviceRow).where(DeviceRow.person_id == person.id, DeviceRow.endpoint == device)
-        self._session.scalars(of_person).one().secret_md5 = digest
-        self._flush(f"device {device}")
-
     def groups(self, tenant_id: str) -> Sequence[HuntGroup]:
         """Return the hunt groups, by number."""
         query = select(HuntGroupRow).where(HuntGroupRow.tenant_id == tenant_id).order_by(HuntGroupRow.number)
@@ -125,6 +76,14 @@ class SqlDirectory:
         """Return the ids of a group's users in the order in which they are rung."""
         query = select(GroupMemberRow.person_id).where(GroupMemberRow.group_id == group_id)
         return list(self._session.scalars(query.order_by(GroupMemberRow.position)))
+
+    def memberships(self, tenant_id: str) -> Mapping[str, Sequence[str]]:
+        """Return the users (ids) of every group that has any, in ringing order, by the group's id."""
+        query = select(GroupMemberRow.group_id, GroupMemberRow.person_id).where(GroupMemberRow.tenant_id == tenant_id)
+        found: dict[str, list[str]] = {}
+        for group_id, person_id in self._session.execute(query.order_by(GroupMemberRow.position)):
+            found.setdefault(group_id, []).append(person_id)
+        return found
 
     def save_group(self, group: HuntGroup, members: Sequence[str]) -> None:
         """Write a hunt group and its users (ids) in ringing order."""
@@ -185,6 +144,23 @@ class SqlDirectory:
             )
         )
 
+    def change_direct_numbers(self, gone: Sequence[DirectNumber], wanted: Sequence[DirectNumber]) -> None:
+        """Delete these direct numbers, then write those; a number may be in both."""
+        for number in gone:
+            self.delete_direct_number(number)
+        self._session.add_all(
+            DirectNumberRow(
+                id=str(uuid.uuid4()),
+                tenant_id=number.tenant_id,
+                e164=number.e164,
+                person_id=number.user_id or None,
+                group_id=number.group_id or None,
+                consent_number_id=number.consent_number_id or None,
+            )
+            for number in wanted
+        )
+        self._flush("one of the direct numbers")
+
     def consent_numbers(self, tenant_id: str) -> Sequence[ConsentNumber]:
         """Return the consent numbers, by number."""
         query = select(ConsentNumberRow).where(ConsentNumberRow.tenant_id == tenant_id)
@@ -242,6 +218,24 @@ class SqlDirectory:
         row.reason, row.expires_at = exclusion.reason, exclusion.expires_at
         self._flush("the exclusion")
 
+    def add_exclusions(self, tenant_id: str, exclusions: Sequence[Exclusion], *, author: str, at: datetime) -> None:
+        """Add many exclusions that are not there yet."""
+        self._session.add_all(
+            ExclusionRow(
+                id=one.id,
+                tenant_id=tenant_id,
+                created_at=at,
+                created_by=author,
+                pattern=one.pattern,
+                prefix=one.prefix,
+                person_id=one.user_id or None,
+                reason=one.reason,
+                expires_at=one.expires_at,
+            )
+            for one in exclusions
+        )
+        self._flush("one of the exclusions")
+
     def delete_exclusion(self, tenant_id: str, exclusion: Exclusion, *, author: str, at: datetime) -> None:
         """Take an exclusion back; that it was there is remembered."""
         row = self._session.get(ExclusionRow, exclusion.id)
@@ -273,47 +267,23 @@ class SqlDirectory:
 
     def audit(self, entry: Audited) -> None:
         """Add an audit entry."""
-        row = AuditRow(
-            id=entry.audit_id,
-            tenant_id=entry.tenant_id,
-            at=entry.at,
-            actor=entry.actor,
-            action=entry.action,
-            subject=entry.subject,
-            detail=clean_json(entry.detail),
+        self.audit_all((entry,))
+
+    def audit_all(self, entries: Iterable[Audited]) -> None:
+        """Add many audit entries."""
+        self._session.add_all(
+            AuditRow(
+                id=entry.audit_id,
+                tenant_id=entry.tenant_id,
+                at=entry.at,
+                actor=entry.actor,
+                action=entry.action,
+                subject=entry.subject,
+                detail=clean_json(entry.detail),
+            )
+            for entry in entries
         )
-        self._session.add(row)
         self._flush("the audit entry")
-
-    def _write(self, row: Base, what: str = "it") -> None:
-        self._session.merge(row)
-        self._flush(what)
-
-    def _flush(self, what: str) -> None:
-        # Use cases look before they write, within one company; what is left is one Asterisk shared by several,
-        # or somebody else's change a moment ago.
-        try:
-            self._session.flush()
-        except IntegrityError as error:
-            raise RefusedError(f"{what} is taken, perhaps by another company or a moment ago: look again") from error
-
-
-def _person(row: PersonRow) -> Person:
-    return Person(
-        id=row.id,
-        tenant_id=row.tenant_id,
-        name=row.name,
-        extension=row.extension or "",
-        ddi=row.ddi,
-        email=row.email,
-        mode=row.mode,
-        enrolled=row.enrolled,
-        department_id=row.department_id or "",
-        devices=tuple(device.endpoint for device in row.devices),
-        may_pause=row.may_pause,
-        language=row.language,
-        removed=not row.active,
-    )
 
 
 def phone_digests(engine: Engine) -> dict[str, str]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -24,7 +24,14 @@ class Desk:
 
     def note(self, action: str, subject: str, **detail: Any) -> None:
         """Audit a change that was just written. ``detail`` must be JSON-able."""
-        entry = Audited(
+        self.directory.audit(self._entry(action, subject, detail))
+
+    def note_all(self, notes: Iterable[tuple[str, str, dict[str, Any]]]) -> None:
+        """Audit many changes at once: action, subject and detail of each."""
+        self.directory.audit_all(self._entry(action, subject, detail) for action, subject, detail in notes)
+
+    def _entry(self, action: str, subject: str, detail: dict[str, Any]) -> Audited:
+        return Audited(
             audit_id=self.new_id(),
             tenant_id=self.tenant.id,
             at=self.at,
@@ -33,7 +40,6 @@ class Desk:
             subject=subject,
             detail=detail,
         )
-        self.directory.audit(entry)
 
 
 def changed(before: dict[str, Any], after: dict[str, Any]) -> dict[str, list[Any]]:

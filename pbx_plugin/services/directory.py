@@ -7,7 +7,7 @@ for their recordings and are seen only where asked for.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Protocol
@@ -16,6 +16,7 @@ from pbx_plugin.domain.call import Mode
 from pbx_plugin.domain.entries import Audited
 from pbx_plugin.domain.policy import Exclusion, HuntGroup, PolicyVersion
 from pbx_plugin.domain.rulebook import ConsentNumber, DirectNumber, Tenant
+from pbx_plugin.services.people_records import PeopleStore
 
 UNDEFINED = "Undefined"
 """What people call the department of users without one; no department may be named so."""
@@ -42,6 +43,9 @@ class Person:
     may_pause: bool = False
     language: str = "en"
     removed: bool = False
+    district_id: str = ""
+    cost_centre_id: str = ""
+    office_id: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,7 +67,16 @@ class AppliedPolicy:
     comment: str = ""
 
 
-class Directory(Protocol):
+@dataclass(frozen=True, slots=True)
+class Elsewhere:
+    """What other companies of the same Asterisk hold, of that of which there can be only one."""
+
+    devices: frozenset[str]
+    direct_numbers: frozenset[str]
+    group_names: frozenset[str]
+
+
+class Directory(PeopleStore, Protocol):
     """One open transaction over the directory. Writing methods make the whole row so, whether it was there or not."""
 
     def tenants(self) -> Sequence[Tenant]:
@@ -94,6 +107,14 @@ class Directory(Protocol):
         """Write a user, with their devices and direct number."""
         ...
 
+    def save_people(self, people: Sequence[Person]) -> None:
+        """Write many users at once, with their devices; extensions and devices may change hands among them."""
+        ...
+
+    def taken_elsewhere(self, tenant_id: str) -> Elsewhere:
+        """Return what other companies hold."""
+        ...
+
     def save_phone_digest(self, person: Person, device: str, digest: str) -> None:
         """Write the digest of a phone's password; the device is one of the user's."""
         ...
@@ -104,6 +125,10 @@ class Directory(Protocol):
 
     def members(self, group_id: str) -> Sequence[str]:
         """Return the ids of a group's users in the order in which they are rung."""
+        ...
+
+    def memberships(self, tenant_id: str) -> Mapping[str, Sequence[str]]:
+        """Return the users (ids) of every group that has any, in ringing order, by the group's id."""
         ...
 
     def save_group(self, group: HuntGroup, members: Sequence[str]) -> None:
@@ -126,6 +151,10 @@ class Directory(Protocol):
         """Delete a direct number."""
         ...
 
+    def change_direct_numbers(self, gone: Sequence[DirectNumber], wanted: Sequence[DirectNumber]) -> None:
+        """Delete these direct numbers, then write those; a number may be in both."""
+        ...
+
     def consent_numbers(self, tenant_id: str) -> Sequence[ConsentNumber]:
         """Return the consent numbers, by number."""
         ...
@@ -146,6 +175,10 @@ class Directory(Protocol):
         """Write an exclusion; it acts at once."""
         ...
 
+    def add_exclusions(self, tenant_id: str, exclusions: Sequence[Exclusion], *, author: str, at: datetime) -> None:
+        """Add many exclusions that are not there yet."""
+        ...
+
     def delete_exclusion(self, tenant_id: str, exclusion: Exclusion, *, author: str, at: datetime) -> None:
         """Take an exclusion back; that it was there is remembered."""
         ...
@@ -160,4 +193,8 @@ class Directory(Protocol):
 
     def audit(self, entry: Audited) -> None:
         """Add an audit entry."""
+        ...
+
+    def audit_all(self, entries: Iterable[Audited]) -> None:
+        """Add many audit entries."""
         ...
