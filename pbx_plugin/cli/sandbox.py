@@ -26,13 +26,21 @@ Folder = Annotated[Path, typer.Option("--dir", metavar="DIR", help="Where everyt
 
 
 @app.command()
-def up(folder: Folder = DEFAULT_FOLDER, json: Json = False) -> None:
+def up(
+    folder: Folder = DEFAULT_FOLDER,
+    asterisk: Annotated[
+        str, typer.Option("--asterisk", metavar="VERSION", help="Which Asterisk: 22, or 16 to see how an old one does.")
+    ] = "22",
+    json: Json = False,
+) -> None:
     """Start a sandbox that stays up, and tell what is needed to call into it."""
     if folder.exists() and not folder.is_dir():
         raise RefusedError(f"--dir {str(folder)!r} is not a folder")
     control = _control()
+    if asterisk not in control.VERSIONS:
+        raise RefusedError(f"--asterisk {asterisk!r} is none of {', '.join(control.VERSIONS)}")
     with speech.working("starting the sandbox"), _told(control):
-        info = control.up(folder.absolute(), speech.hint)
+        info = control.up(folder.absolute(), speech.hint, asterisk)
     _tell(info, json)
 
 

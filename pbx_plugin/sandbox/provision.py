@@ -34,6 +34,10 @@ class Release:
     folder: str
     retired: bool = False
 
+    def fits(self, version: str) -> bool:
+        """Whether an Asterisk of this version (`22.10.1`) will do."""
+        return self.oldest <= int(version.partition(".")[0]) <= self.newest
+
 
 CURRENT = Release("22", 20, 9999, ("forky", "sid"), "asterisk")
 """The Asterisk of today; a machine's own of version 20 or newer will do as well."""
@@ -138,10 +142,9 @@ def _binary(
     release: Release, kind: Literal["native", "folder"], root: Path, command: tuple[str, ...]
 ) -> AsteriskBinary | None:
     version, modules, data = asterisk_version(command), _module_dirs(root), _data_dirs(root)
-    if version is None or not modules or not data:
+    if version is None or not release.fits(version) or not modules or not data:
         return None
-    binary = AsteriskBinary(kind, root, version, command, modules[0], data[0])
-    return binary if release.oldest <= binary.major <= release.newest else None
+    return AsteriskBinary(kind, root, version, command, modules[0], data[0])
 
 
 def _module_dirs(root: Path) -> list[Path]:

@@ -20,6 +20,7 @@ from pbx_plugin.sandbox.demo_agents import agents_command
 from pbx_plugin.sandbox.instance import AsteriskError
 from pbx_plugin.sandbox.instance_ports import NoFreePortsError
 from pbx_plugin.sandbox.instance_process import Running, running
+from pbx_plugin.sandbox.provision import CURRENT, RELEASES, ensure_asterisk
 from pbx_plugin.sandbox.provision_error import ProvisionError
 from pbx_plugin.sandbox.service import READY, ServiceError, service_command
 from pbx_plugin.sandbox.site import Site
@@ -34,6 +35,9 @@ PATIENCE = 8.0
 PARTS = ("asterisk", *READY)
 """What must run for a sandbox to be up."""
 
+VERSIONS = tuple(RELEASES)
+"""What ``up`` may be asked for: Asterisk's versions by their first number."""
+
 Say = Callable[[str], None]
 
 
@@ -41,22 +45,27 @@ class SandboxError(Exception):
     """The sandbox could not be started or stopped; says why, in a line or with the end of a log."""
 
 
-def up(folder: Path, say: Say = lambda _: None) -> Info:
+def up(folder: Path, say: Say = lambda _: None, asterisk: str = CURRENT.name) -> Info:
     """Start the sandbox in ``folder`` and return what is needed to call into it; it goes on without this process.
 
+    ``asterisk`` is one of ``VERSIONS``; another one may carry on a company that was founded on the first.
     One that is up already is left alone and described in the same words. What is left of one that is half up is ended
     first, and a new one is started on the same company, calls and recordings, with new ports and passwords. Raises
-    SandboxError; nothing is left running then.
+    SandboxError; nothing is left running then. One that is up with another Asterisk is left alone, too.
     """
-    folder = folder.resolve()
+    folder, release = folder.resolve(), RELEASES[asterisk]
     with alone(folder):
         info = _is_up(folder)
         if info is not None:
+            running_version = info["versions"]["asterisk"]
+            if not release.fits(running_version):
+                raise SandboxError(f"it is up with Asterisk {running_version}: 'pbx-plugin sandbox down' first")
             say("it is up already")
             return info
         end_all(folder, say)
         try:
-            site = Site(folder, detached=True)
+            ensure_asterisk(say, release)
+            site = Site(folder, detached=True, release=release)
             try:
                 site.start(say)
                 info = info_of(site)

@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 from cli_site import type_in
+from pytest_mock import MockerFixture
 from sqlalchemy import make_url
 
 from pbx_plugin.domain.call import Mode
@@ -115,3 +116,18 @@ def test_a_place_where_no_sandbox_can_be_is_one_clear_line(tmp_path: Path) -> No
     said = type_in("sandbox", "up", "--dir", str(tmp_path / "file" / "below"))
     assert (said.code, said.out, said.err.count("\n")) == (1, "", 1)
     assert said.err.startswith("pbx-plugin: the sandbox: ")
+
+
+def test_an_asterisk_that_no_sandbox_has_is_refused_with_those_there_are(tmp_path: Path) -> None:
+    said = type_in("sandbox", "up", "--dir", str(tmp_path / "box"), "--asterisk", "13")
+    assert (said.code, said.out, said.err) == (2, "", "pbx-plugin: --asterisk '13' is none of 22, 16\n")
+    assert not (tmp_path / "box").exists()
+
+
+def test_a_sandbox_that_is_up_with_another_asterisk_is_left_alone(tmp_path: Path, mocker: MockerFixture) -> None:
+    mocker.patch("pbx_plugin.sandbox.site_control._is_up", return_value={"versions": {"asterisk": "22.10.1"}})
+    ending = mocker.patch("pbx_plugin.sandbox.site_control.end_all")
+    said = type_in("sandbox", "up", "--dir", str(tmp_path), "--asterisk", "16")
+    assert (said.code, said.out) == (1, "")
+    assert said.err == ("pbx-plugin: the sandbox: it is up with Asterisk 22.10.1: 'pbx-plugin sandbox down' first\n")
+    ending.assert_not_called()
