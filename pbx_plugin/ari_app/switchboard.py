@@ -79,7 +79,7 @@ class Switchboard:
                 self._join(happening)
             case h.RulesChanged():
                 self.rules_changed(self.book, happening.at)
-            case h.TimePassed():
+            case h.Asked() | h.TimePassed():
                 self._advance(happening.call_id, happening)
             case (
                 h.LegDialled()

@@ -109,9 +109,10 @@ class AriClient:
         found: Json = await self.request("GET", ["applications", app])
         return found
 
-    async def user_event(self, name: str, app: str) -> None:
-        """Send a user event to ``app``."""
-        await self.request("POST", ["events", "user", name], {"application": app})
+    async def user_event(self, name: str, app: str, said: Mapping[str, str] | None = None) -> None:
+        """Send a user event to ``app``, with what it has to say."""
+        body = {"variables": dict(said)} if said else None
+        await self.request("POST", ["events", "user", name], {"application": app}, body)
 
     # -- channels and bridges
 

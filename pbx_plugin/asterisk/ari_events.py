@@ -42,6 +42,11 @@ _CONSENT = {
     "withdrawn": Consent.WITHDRAWN,
 }
 _DEVICE = re.compile(r"^([A-Za-z0-9]+/.+)-[0-9a-f]{8}$")
+_ROW_ID = re.compile(r"[0-9a-f-]{36}")
+
+ASKED = ("call", "user", "deed", "wish", "id", "actor")
+"""What a program's question says, each as text."""
+
 _DIALSTRING = re.compile(r"^(?:sip:)?([+0-9*#]{2,32})@")
 
 
@@ -145,6 +150,18 @@ def _direct(event: Json, at: datetime) -> h.Happening | None:
     return None
 
 
+def _asked(event: Json, at: datetime) -> h.Asked | None:
+    """Return what a program asks for. An event with a channel is not from one: the dialplan could have sent it."""
+    said: Json = event.get("userevent") or {}
+    if event.get("channel") or event.get("eventname") != variables.EVENT_ASK:
+        return None
+    words = [str(said.get(name, "")) for name in ASKED]
+    call_id, user_id, deed, wish, ask_id, actor = words
+    if deed not in list(h.Deed) or not _ROW_ID.fullmatch(ask_id):
+        return None
+    return h.Asked(at, call_id, user_id, h.Deed(deed), wish, ask_id, actor)
+
+
 def channels_in(event: Json) -> list[Json]:
     """Return the real channels that an event shows, our snoops left out."""
     found = (event.get(role) for role in ("channel", "caller", "peer"))
@@ -158,6 +175,8 @@ def happenings_in(event: Json) -> Iterator[h.Happening]:
     if event["type"] == "ChannelCreated":
         yield from (appeared(channel, at) for channel in shown)
         return
+    if event["type"] == "ChannelUserevent" and (asked := _asked(event, at)) is not None:
+        yield asked
     # A channel that shows no marks (it was gone when they were asked for) takes none away.
     yield from (marks_seen(channel, at) for channel in shown if carries_marks(channel))
     if event["type"] == "Dial" and not is_ours(event["peer"]):

@@ -57,6 +57,9 @@ EVENT_PAUSE = "PBXRecPause"
 EVENT_WITHDRAW = "PBXRecWithdraw"
 """UserEvent by which the withdrawal reaches the recorder."""
 
+EVENT_ASK = "PBXRecAsk"
+"""UserEvent without a channel by which the REST interface asks the recorder for a deed in a user's name."""
+
 EVENT_HEARTBEAT = "PBXRecHeartbeat"
 """UserEvent that the recorder sends itself to find out whether it still hears anything."""
 

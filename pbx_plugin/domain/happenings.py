@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 from datetime import datetime
+from enum import StrEnum
 
 from pbx_plugin.domain.call import Consent
 from pbx_plugin.domain.losses import Loss
@@ -124,6 +125,30 @@ class WithdrawPressed:
 
     at: datetime
     channel: str
+
+
+class Deed(StrEnum):
+    """What a program may ask of a running call."""
+
+    TOGGLE = "toggle"
+    PAUSE = "pause"
+    WITHDRAW = "withdraw"
+
+
+@dataclass(frozen=True, slots=True)
+class Asked:
+    """A program asks for a deed in a user's name. ``wish`` is ``on`` or ``off``; a withdrawal has none.
+
+    ``ask_id`` is the id of the audit entry that answers, ``actor`` whom that entry names.
+    """
+
+    at: datetime
+    call_id: str
+    user_id: str
+    deed: Deed
+    wish: str
+    ask_id: str
+    actor: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -247,6 +272,7 @@ Happening = (
     | TogglePressed
     | PausePressed
     | WithdrawPressed
+    | Asked
     | TimePassed
     | AnnouncementDone
     | CaptureStarted

@@ -12,8 +12,8 @@ from dataclasses import replace
 from datetime import datetime, timedelta
 from uuid import UUID, uuid5
 
+from pbx_plugin.domain import asking, pausing, toggle, withdrawal
 from pbx_plugin.domain import happenings as h
-from pbx_plugin.domain import pausing, toggle, withdrawal
 from pbx_plugin.domain.book import Book
 from pbx_plugin.domain.call import Consent, Number
 from pbx_plugin.domain.callstate import CallState, Capture, Leg, Phase, merge_calls, stick
@@ -117,6 +117,8 @@ def _advance(turn: Turn, happening: h.Happening) -> tuple[CallState, list[Comman
             pausing.press(turn, happening.channel)
         case h.WithdrawPressed():
             withdrawal.press(turn, happening.channel)
+        case h.Asked():
+            asking.take(turn, happening)
         case h.TimePassed():
             pausing.end_those_over(turn)
         case h.MediaErased():

@@ -41,6 +41,11 @@ class Turn:
         """Add journal entries; all of a turn's entries are written before any of its deeds is done."""
         self._said.extend(entries)
 
+    @property
+    def said(self) -> tuple[Entry, ...]:
+        """What was said so far, in order."""
+        return tuple(self._said)
+
     def ask(self, *commands: Command) -> None:
         """Add deeds, in order."""
         self._deeds.extend(commands)
