@@ -26,9 +26,13 @@ class Heard:
     def note(self, at: datetime) -> None:
         """Asterisk was heard ``at`` (aware UTC). From the event loop; the disk is not waited for."""
         self.last = at
-        if self._kept is None or at - self._kept >= EVERY:
+        if self._kept is None or abs(at - self._kept) >= EVERY:  # back in time as well: the clock may be set
             self._kept = at
             asyncio.get_running_loop().run_in_executor(None, self._write, at)
+
+    def clock_moved(self, by: timedelta) -> None:
+        """Tell the moment by a clock that was just set forward ``by`` so much."""
+        self.last = self.last and self.last + by
 
     def _read(self) -> datetime | None:
         try:

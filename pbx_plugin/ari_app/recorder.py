@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import asyncio
+import time
 from contextlib import suppress
+from datetime import datetime, timedelta
 from typing import Any
 
 import structlog
 
 from pbx_plugin.ari_app.capturing import Capturing, media_of_snoop
+from pbx_plugin.ari_app.clock_watch import ClockWatch
 from pbx_plugin.ari_app.finalising import Finalising
 from pbx_plugin.ari_app.heard import Heard
 from pbx_plugin.ari_app.performer import FindSound, Performer
@@ -19,7 +22,7 @@ from pbx_plugin.ari_app.switchboard import Switchboard
 from pbx_plugin.ari_app.watch import CaptureWatch
 from pbx_plugin.asterisk import variables
 from pbx_plugin.asterisk.ari import AriClient, AriError, AriUnreachableError
-from pbx_plugin.asterisk.ari_events import WANTED_EVENTS, carries_marks, channels_in, happenings_in, is_ours
+from pbx_plugin.asterisk.ari_events import WANTED_EVENTS, carries_marks, channels_in, happenings_in, is_ours, time_of
 from pbx_plugin.asterisk.connection import Connection
 from pbx_plugin.clock import now
 from pbx_plugin.domain import happenings as h
@@ -38,6 +41,9 @@ Json = dict[str, Any]
 
 TICK = 0.25
 """Seconds between two looks at the time."""
+
+CLOCK = "pbxrec clock"
+"""Where an event keeps how far our clock had been set when it was heard."""
 
 LAST_WORDS = 3.0
 """Seconds that a recorder told to stop takes for deeds under way: who must not be recorded is not recorded on."""
@@ -68,6 +74,7 @@ class RecorderApp:
         self._revision = -1
         self._resumed = False
         self._heard = Heard(settings.paths.heard)
+        self._clock = ClockWatch(now, time.monotonic)
         folders = (settings.paths.spool, settings.paths.archive)
         self._room = RoomWatch(folders, settings.recorder, self._on_room)
         self._unsure: set[str] = set()
@@ -104,6 +111,9 @@ class RecorderApp:
         self._watch = CaptureWatch(self._switchboard, self._performer)
         for call in calls:
             self._switchboard.adopt(call)
+        # Nothing is heard in the future: the clock was set back while no recorder ran, by so much at least.
+        if self._heard.last is not None and self._heard.last > now():
+            self._clock_moved(now() - self._heard.last)
 
     def _happen(self, happening: h.Happening) -> None:
         if self._switchboard is None:
@@ -117,15 +127,34 @@ class RecorderApp:
                 self._unsure.discard(happening.media)
 
     def _on_heard(self, event: Json) -> None:
+        self._look_at_clock()
         self._heard.note(now())
+        self._tell_by_our_clock(event, self._clock.ours(time_of(event)))
+        event[CLOCK] = self._clock.moved
         self._signals.feed(event)
 
     async def _tick(self) -> None:
         """Tell the calls the time: pauses end by themselves, and what was refused is tried when there is room."""
         while True:
             await asyncio.sleep(TICK)
+            self._look_at_clock()
             if self._switchboard is not None:
                 self._switchboard.time_passed(now())
+
+    def _look_at_clock(self) -> None:
+        by = self._clock.look()
+        if by:
+            self._clock_moved(by)
+
+    def _clock_moved(self, by: timedelta) -> None:
+        log.error("the machine's clock was set: running calls go on by the old one", seconds=by.total_seconds())
+        self._heard.clock_moved(by)
+        if self._switchboard is not None:
+            self._switchboard.clock_moved(now(), by)
+
+    def _tell_by_our_clock(self, event: Json, at: datetime) -> None:
+        if at != time_of(event):
+            event["timestamp"] = at.isoformat()
 
     def _on_room(self, room: Room) -> None:
         if self._switchboard is not None:
@@ -197,6 +226,8 @@ class RecorderApp:
     async def _hear(self, event: Json) -> None:
         if self._switchboard is None or self._watch is None:
             return
+        # While it waited for its turn the clock may have been set again.
+        self._tell_by_our_clock(event, time_of(event) + self._clock.moved - event.get(CLOCK, self._clock.moved))
         if event["type"] in ("RecordingFinished", "RecordingFailed"):
             self._watch.feed(event)
         if event["type"] != "ChannelDestroyed":

@@ -49,7 +49,7 @@ def missed(
         yield from (h.LegHeld(at, channel_id, held) for channel_id, held in _holds(bridge, real))
     for channel_id, bridge in where.items():
         holding = bridge.get("technology") == "holding_bridge" or bridge.get("bridge_type") == "holding"
-        yield h.LegJoined(at, channel_id, bridge["id"], not holding, _talking_since(bridge, deaf_since))
+        yield h.LegJoined(at, channel_id, bridge["id"], not holding, _talking_since(bridge, deaf_since, at))
 
 
 def changed_unheard(
@@ -78,7 +78,9 @@ def _holds(bridge: Json, real: dict[str, Json]) -> Iterator[tuple[str, bool]]:
                 yield holder["id"], other["on_hold"]
 
 
-def _talking_since(bridge: Json, deaf_since: datetime | None) -> datetime | None:
+def _talking_since(bridge: Json, deaf_since: datetime | None, at: datetime) -> datetime | None:
     """Return from when on a bridge's conversation went unheard: since it was made, if that was later."""
     made = bridge.get("creationtime")
-    return max(deaf_since, datetime.fromisoformat(made)) if deaf_since and made else deaf_since
+    if not deaf_since or not made:
+        return deaf_since
+    return min(max(deaf_since, datetime.fromisoformat(made)), at)  # a clock that was set back tells of the future

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from datetime import datetime
+from datetime import datetime, timedelta
 
 import structlog
 
@@ -64,8 +64,13 @@ class Switchboard:
         """Let the time be told to calls that wait for it: with a pause that is over, or refused for want of room."""
         for call_id, call in tuple(self.calls.items()):
             refused = any(capture.phase is Phase.REFUSED for capture in call.captures.values())
-            if refused or is_over(call, at):
+            if refused or is_over(call, at - call.clock_off):
                 self.happen(h.TimePassed(at, call_id))
+
+    def clock_moved(self, at: datetime, by: timedelta) -> None:
+        """Let every call know that it is ``at`` now by a clock that was just set forward ``by`` so much."""
+        for call_id in tuple(self.calls):
+            self.happen(h.ClockMoved(at, call_id, by))
 
     def call_of(self, channel: str) -> CallState | None:
         """Return the call that a channel belongs to."""
@@ -79,7 +84,7 @@ class Switchboard:
                 self._join(happening)
             case h.RulesChanged():
                 self.rules_changed(self.book, happening.at)
-            case h.Asked() | h.TimePassed():
+            case h.Asked() | h.TimePassed() | h.ClockMoved():
                 self._advance(happening.call_id, happening)
             case (
                 h.LegDialled()
@@ -116,7 +121,7 @@ class Switchboard:
         mine = self._by_channel.get(seen.channel, "")
         theirs = self._by_bridge.get(seen.bridge, "")
         if mine in self.calls and theirs in self.calls and mine != theirs and self._occupied(theirs, seen.bridge):
-            pair = sorted((self.calls[mine], self.calls[theirs]), key=lambda call: (call.began_at, call.call_id))
+            pair = sorted((self.calls[mine], self.calls[theirs]), key=_age)
             older, younger = pair
             merged, commands = merge(older, younger, seen.at, self.book, self._capacity(older, younger))
             del self.calls[younger.call_id]
@@ -177,6 +182,10 @@ class Switchboard:
             self._by_media.pop(media, None)
         for bridge in [bridge for bridge, call_id in self._by_bridge.items() if call_id == call.call_id]:
             del self._by_bridge[bridge]
+
+
+def _age(call: CallState) -> tuple[datetime, str]:
+    return call.began_at + call.clock_off, call.call_id
 
 
 @contextmanager

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field, replace
-from datetime import datetime
+from datetime import datetime, timedelta
 from enum import StrEnum
 
 from pbx_plugin.domain.call import Consent, ConsentBy, Marks, Number, Party, Switch, User
@@ -149,7 +149,8 @@ class CallState:
     leg was moved last, until that is over.
     ``made`` are all segments recorded so far, ``erasing`` those whose sound is to go; until it is gone the call is
     not told to have ended (at ``left_at``), so that a restart sees to it. While what was missed is worked out,
-    ``unheard_since`` is when it may have begun.
+    ``unheard_since`` is when it may have begun. ``clock_off`` is by how much the machine's clock has been set forward
+    since the call began: all times here are by the clock as it was then.
     """
 
     call_id: str
@@ -181,6 +182,7 @@ class CallState:
     unheard_since: datetime | None = None
     left_at: datetime | None = None
     ended_at: datetime | None = None
+    clock_off: timedelta = timedelta()
 
     @property
     def over(self) -> bool:

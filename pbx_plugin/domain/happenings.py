@@ -7,7 +7,7 @@ while nobody listened is told afterwards, and may be as old as ``unheard_since``
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import datetime, timedelta
 from enum import StrEnum
 
 from pbx_plugin.domain.call import Consent
@@ -255,6 +255,15 @@ class Settled:
 
 
 @dataclass(frozen=True, slots=True)
+class ClockMoved:
+    """The machine's clock, that all other times are told by, was set forward ``by`` so much (back: negative)."""
+
+    at: datetime
+    call_id: str
+    by: timedelta
+
+
+@dataclass(frozen=True, slots=True)
 class RulesChanged:
     """A new exclusion may be in force; it acts at once, on running calls too."""
 
@@ -285,6 +294,7 @@ Happening = (
     | Settled
     | MediaErased
     | EraserLost
+    | ClockMoved
     | RulesChanged
 )
 """Anything that :func:`pbx_plugin.domain.lifecycle.advance` takes."""

@@ -18,6 +18,7 @@ from pbx_plugin.domain.book import Book
 from pbx_plugin.domain.call import Consent, Number
 from pbx_plugin.domain.callstate import CallState, Capture, Leg, Phase, merge_calls, stick
 from pbx_plugin.domain.capacity import UNLIMITED, Capacity
+from pbx_plugin.domain.clock_moves import on_the_calls_clock, on_the_clock_of
 from pbx_plugin.domain.commands import Command, StopAnnouncement
 from pbx_plugin.domain.entries import (
     CallBegan,
@@ -89,6 +90,7 @@ def advance(
 
     Doubled or late happenings are harmless. ``capacity`` is what the machine can take now, this call left out.
     """
+    happening = on_the_calls_clock(call, happening)
     return _advance(Turn(call, book, happening.at, capacity), happening)
 
 
@@ -121,6 +123,8 @@ def _advance(turn: Turn, happening: h.Happening) -> tuple[CallState, list[Comman
             asking.take(turn, happening)
         case h.TimePassed():
             pausing.end_those_over(turn)
+        case h.ClockMoved():
+            _clock_moved(turn, happening)
         case h.MediaErased():
             withdrawal.erased(turn, happening.media)
         case h.EraserLost() if happening.media in turn.call.erasing:
@@ -137,7 +141,8 @@ def merge(
     older: CallState, younger: CallState, at: datetime, book: Book, capacity: Capacity = UNLIMITED
 ) -> tuple[CallState, list[Command]]:
     """Make two calls one (attended transfer, three-way): marks of both hold for all, captures are compared anew."""
-    turn = Turn(merge_calls(older, younger), book, at, capacity)
+    merged = merge_calls(older, on_the_clock_of(older, younger))
+    turn = Turn(merged, book, at - older.clock_off, capacity)
     turn.say(CallMerged(older.call_id, younger.call_id, at))
     turn.refresh_marks("two calls became one")
     reconcile(turn)
@@ -239,6 +244,13 @@ def _marks(turn: Turn, seen: h.MarksSeen) -> None:
     if carried != leg.carried:
         turn.put(replace(leg, carried=carried))
     turn.refresh_marks("channel variables")
+
+
+def _clock_moved(turn: Turn, moved: h.ClockMoved) -> None:
+    turn.call = replace(turn.call, clock_off=turn.call.clock_off + moved.by)
+    by = f"set {moved.by.total_seconds():+.1f} s; this call goes on by the clock it began under"
+    for leg in tuple(turn.call.legs.values())[:1]:
+        turn.note(leg, "clock", by)
 
 
 CaptureNews = (
