@@ -58,6 +58,8 @@ class Service:
 
     def start(self) -> None:
         """Start it; :meth:`wait_ready` tells when it is of use."""
+        if self._child is not None and has_ended(self._child):
+            self._end(None)
         environment = {key: value for key, value in os.environ.items() if key != "PYTHONDONTWRITEBYTECODE"}
         environment |= {CONFIG_VARIABLE: str(self._config), **self.extra}
         with os.fdopen(os.open(self.log_path, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o640), "ab") as log:
@@ -95,7 +97,9 @@ class Service:
         """Let it die at once (SIGKILL), as a crash would: only the service itself, not what it started."""
         if self._child is not None:
             os.kill(self._child.pid, signal.SIGKILL)
-            self._end(None)
+            self._child.wait()
+            self._untie()
+            self._child = None
 
     def said(self) -> str:
         """Return what it logged since it was last started."""
@@ -112,8 +116,11 @@ class Service:
     def _end(self, patience: float | None) -> None:
         if self._child is None:
             return
+        self._untie()
+        end_group(self._child, patience)
+        self._child = None
+
+    def _untie(self) -> None:
         if self._lifeline is not None:
             self._lifeline.untie()
             self._lifeline = None
-        end_group(self._child, patience)
-        self._child = None

@@ -16,6 +16,8 @@ from datetime import datetime
 from pathlib import Path
 from typing import TypeVar
 
+from open_files import family, held_open
+
 from pbx_plugin.clock import now
 from pbx_plugin.db.engine import make_engine
 from pbx_plugin.db.queries import DatabaseQueries
@@ -215,14 +217,19 @@ class Stage:
             assert not found, f"{name} ({self.voice(name)}) is on disk: {found}"
 
     def assert_nothing_left(self) -> None:
-        """No channel, snoop or bridge is left in Asterisk, no file in our spool."""
+        """No channel, snoop, bridge or half-made file is left, and nobody holds a recording open."""
+        wait_for(lambda: not self._left(), "everything to be gone", 10.0, lambda: "; ".join(self._left()))
 
-        def clean() -> bool:
-            rows = self.site.asterisk.rx("core show channels concise").strip()
-            left = list((self.site.spool / "pbxrec").rglob("*.wav"))
-            return not rows and not left
-
-        wait_for(clean, "all channels to be gone and our spool to be empty", 10.0)
+    def _left(self) -> list[str]:
+        """What should be gone when all calls are over."""
+        asterisk, spool, archive = self.site.asterisk, self.site.spool, self.site.archive
+        channels = asterisk.rx("core show channels concise").split()
+        # A lot's own bridge stays for the next who is parked, and so do its like.
+        bridges = [row for row in asterisk.rx("bridge show all").splitlines()[1:] if row.strip() and not _waits(row)]
+        files = [str(path) for path in (spool / "pbxrec").rglob("*") if path.is_file()]
+        parts = [str(path) for path in archive.rglob("*") if path.name.startswith(".") or path.suffix == ".part"]
+        ours = family(self.site.recorder.pid) if self.site.recorder.running else []
+        return channels + bridges + files + parts + held_open([*ours, asterisk.pid], [spool, archive])
 
 
 def talk(seconds: float) -> None:
@@ -230,15 +237,23 @@ def talk(seconds: float) -> None:
     time.sleep(seconds)
 
 
-def wait_for(look: Callable[[], T | None], what: str, seconds: float) -> T:
-    """Ask until there is an answer that is neither None nor False. Raises AssertionError saying what was waited for."""
+def _waits(bridge: str) -> bool:
+    """Whether a row of Asterisk's list is a bridge to wait in, with nobody in it."""
+    return " holding" in bridge and bridge.split()[1] == "0"
+
+
+def wait_for(look: Callable[[], T | None], what: str, seconds: float, but: Callable[[], str] = str) -> T:
+    """Ask until there is an answer that is neither None nor False.
+
+    Raises AssertionError saying what was waited for, and what there was instead (``but``).
+    """
     until = time.monotonic() + seconds
     while time.monotonic() < until:
         found = look()
         if found is not None and found is not False:
             return found
         time.sleep(0.1)
-    raise AssertionError(f"waited {seconds} s in vain for {what}")
+    raise AssertionError(f"waited {seconds} s in vain for {what}: {but()}".removesuffix(": "))
 
 
 def hang_up(*legs: Leg) -> None:
