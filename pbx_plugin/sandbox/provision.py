@@ -160,10 +160,10 @@ def _data_dirs(root: Path) -> list[Path]:
 
 
 def main() -> int:
-    """`python -m pbx_plugin.sandbox.provision [22] [16]`: have these ready, or else both; silent when they are."""
+    """`python -m pbx_plugin.sandbox.provision [22] [16]`: have these ready, or else the first; silent when they are."""
     console = Console(stderr=True, highlight=False, soft_wrap=True)
     try:
-        for release in [RELEASES[name] for name in sys.argv[1:]] or RELEASES.values():
+        for release in [RELEASES[name] for name in sys.argv[1:]] or [CURRENT]:
             if find_asterisk(release) is None:
                 binary = ensure_asterisk(lambda line: console.print(line, markup=False), release)
                 console.print(f"Asterisk {binary.version} is ready in {binary.root}", markup=False)
