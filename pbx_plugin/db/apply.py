@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from typing import Any
 
-from sqlalchemy import Connection, Engine, delete, insert, select, update
+from sqlalchemy import Connection, Engine, bindparam, delete, insert, select, update
 
 from pbx_plugin.db import apply_calls, apply_recordings, outbox
 from pbx_plugin.db.apply_rows import Batch, table_of
@@ -38,6 +38,8 @@ _STEPS: dict[type[Any], _Step] = {
 
 
 _MARKS = table_of(JournalMarkRow)
+_HELD = select(_MARKS.c.position).where(_MARKS.c.journal == bindparam("run"))
+_REACHED = update(_MARKS).where(_MARKS.c.journal == bindparam("run")).values(position=bindparam("reached"))
 
 
 class DatabaseApply:
@@ -57,7 +59,7 @@ class DatabaseApply:
         Anything else that is raised means that an entry can never be written (a value the database refuses).
         """
         with self._engine.connect().execution_options(**{WRITES: True}) as connection, connection.begin():
-            held = connection.scalar(select(_MARKS.c.position).where(_MARKS.c.journal == run))
+            held = connection.scalar(_HELD, {"run": run})
             fresh = [(position, entry) for position, entry in batch if position > (held or 0)]
             if held is None:
                 _begin_run(connection, run)
@@ -68,8 +70,8 @@ class DatabaseApply:
             for _, entry in fresh:
                 _STEPS[type(entry)](work, entry)
             work.write()
-            reached = max(position for position, _ in fresh)
-            connection.execute(update(_MARKS).where(_MARKS.c.journal == run).values(position=reached))
+            outbox.tell(connection, (entry for _, entry in fresh))
+            connection.execute(_REACHED, {"run": run, "reached": max(position for position, _ in fresh)})
 
     def forget(self, run: str) -> None:
         """Drop the position of a run whose segment is gone. Raises StoreUnavailableError."""

@@ -33,6 +33,9 @@ _BATCH = 200
 _FIRST_PAUSE = 0.05
 _LONGEST_PAUSE = 1.0
 _STOP_PATIENCE = 5.0
+_GATHERS = 0.05
+"""Seconds in which more entries are waited for before a transaction is spent on them: a call's come in bursts, and one
+transaction costs more than what it writes. Whoever waits for an entry to be applied ends the waiting."""
 
 
 class FileJournal:
@@ -64,6 +67,7 @@ class FileJournal:
         self._state = self._writer.state
         self._segments = self._writer.segments
         self._offset = 0
+        self._awaited = 0
         self._applied = self._segments[0].first - 1 if self._segments else self._writer.durable
         self._stopping = False
         self._thread: threading.Thread | None = None
@@ -93,6 +97,8 @@ class FileJournal:
         if self._thread is None:
             return False
         with self._state:
+            self._awaited = max(self._awaited, position)
+            self._state.notify_all()
             return self._state.wait_for(lambda: self._applied >= position, timeout)
 
     def backlog(self) -> int:
@@ -146,8 +152,13 @@ class FileJournal:
                 return self._stopping
             return self._segments[0].sealed or self._offset < self._segments[0].readable
 
+        def hurried() -> bool:
+            return self._stopping or self._segments[0].sealed or self._awaited > self._applied
+
         with self._state:
             self._state.wait_for(ready)
+            if not self._stopping:
+                self._state.wait_for(hurried, _GATHERS)
             return None if self._stopping else self._segments[0]
 
     def _apply_some(self, feeder: Feeder, segment: Segment) -> None:
