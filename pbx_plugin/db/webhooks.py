@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
-from sqlalchemy import Engine, delete, select, update
+from sqlalchemy import ColumnElement, Engine, delete, select, update
 from sqlalchemy.orm import Session
 
 from pbx_plugin.db.directory import SqlDirectory
@@ -149,12 +149,18 @@ class DatabaseWebhooks:
 
     # -- for the sender
 
-    def due(self, at: datetime, limit: int) -> Sequence[Parcel]:
-        """Return deliveries that are due, the oldest first."""
+    def waiting(self, at: datetime) -> Sequence[str]:
+        """Return the ids of the webhooks for which something is due."""
+        query = select(DeliveryRow.webhook_id).where(*_due(at)).distinct().order_by(DeliveryRow.webhook_id)
+        with reading(self._engine) as session:
+            return session.scalars(query).all()
+
+    def due(self, webhook_id: str, at: datetime, limit: int) -> Sequence[Parcel]:
+        """Return what is due for a webhook, the oldest first."""
         query = (
             select(DeliveryRow, WebhookRow.url, WebhookRow.secret)
             .join(WebhookRow, WebhookRow.id == DeliveryRow.webhook_id)
-            .where(DeliveryRow.state == DeliveryState.WAITING, DeliveryRow.next_try_at <= at)
+            .where(*_due(at), DeliveryRow.webhook_id == webhook_id)
             .order_by(DeliveryRow.next_try_at, DeliveryRow.seq)
             .limit(limit)
         )
@@ -177,6 +183,10 @@ class DatabaseWebhooks:
         old = (DeliveryRow.state == DeliveryState.DELIVERED, DeliveryRow.delivered_at < at - KEPT)
         with writing(self._engine) as session:
             session.execute(delete(DeliveryRow).where(*old), execution_options={"synchronize_session": False})
+
+
+def _due(at: datetime) -> tuple[ColumnElement[bool], ColumnElement[bool]]:
+    return DeliveryRow.state == DeliveryState.WAITING, DeliveryRow.next_try_at <= at
 
 
 def _living(session: Session, tenant_id: str) -> Sequence[WebhookRow]:
