@@ -30,7 +30,9 @@ from pbx_plugin.cli import (
     recordings,
     sandbox,
     speech,
+    tokens,
     users,
+    webhooks,
 )
 from pbx_plugin.cli.frame import EXIT_BAD_INPUT, EXIT_TROUBLE, WIDE, TroubleError
 from pbx_plugin.db.queries import AmbiguousError, NotFoundError
@@ -61,6 +63,8 @@ _GROUPS = {
     "recordings": recordings.app,
     "prompts": prompts.app,
     "dialplan": dialplan.app,
+    "tokens": tokens.app,
+    "webhooks": webhooks.app,
     "sandbox": sandbox.app,
 }
 for _name, _group in _GROUPS.items():
@@ -73,6 +77,7 @@ app.command()(processes.run)
 app.command()(processes.recorder)
 app.command()(processes.agi)
 app.command()(processes.bridge)
+app.command()(processes.api)
 app.command()(doctor.doctor)
 
 # Typer raises its complaints as one family and names only some of its members.

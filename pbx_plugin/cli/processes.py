@@ -1,4 +1,4 @@
-"""``pbx-plugin run``, ``recorder``, ``agi`` and ``bridge``: the services in the foreground, as systemd runs them."""
+"""``pbx-plugin run``, ``recorder``, ``agi``, ``bridge`` and ``api``: the services, in the foreground."""
 
 from __future__ import annotations
 
@@ -13,6 +13,7 @@ import typer
 
 from pbx_plugin import bootstrap, clock
 from pbx_plugin.agi.service import AgiService
+from pbx_plugin.api import runner as api_runner
 from pbx_plugin.ari_app import runner
 from pbx_plugin.bridge_app import runner as bridge_runner
 from pbx_plugin.cli.frame import TroubleError
@@ -21,7 +22,7 @@ from pbx_plugin.cli.supervisor import Supervisor
 from pbx_plugin.services.ports import JournalError
 from pbx_plugin.settings import load_settings
 
-SERVICES = ("recorder", "agi", "bridge")
+SERVICES = ("recorder", "agi", "bridge", "api")
 """The commands that ``run`` keeps running, each for itself."""
 
 AGI_JOURNAL = "agi"
@@ -31,7 +32,7 @@ log = structlog.get_logger(__name__)
 
 
 def run() -> None:
-    """Run recorder, consent service and bridge; each is restarted if it dies, all end with this command."""
+    """Run recorder, consent service, bridge and REST interface; each is restarted if it dies, all end with this."""
     load_settings()
     log_to_stderr(logging.INFO)
     commands = {name: [sys.executable, "-m", "pbx_plugin.cli.main", name] for name in SERVICES}
@@ -77,6 +78,19 @@ def agi() -> None:
             service.stop()
     finally:
         journal.close(CLOSING_PATIENCE)
+
+
+def api() -> None:
+    """Run the REST interface, on the loopback unless the settings say otherwise, and send the webhooks."""
+    settings = load_settings()
+    log_to_stderr(logging.INFO)
+    try:
+        listening = api_runner.listen(settings)
+    except OSError as error:
+        where = f"{settings.api.host}:{settings.api.port}"
+        raise TroubleError(f"the REST interface cannot listen on {where}: {error.strerror or error}") from error
+    with listening:
+        api_runner.run(settings, listening)
 
 
 def _stop_signal() -> threading.Event:
