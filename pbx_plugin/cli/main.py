@@ -22,20 +22,26 @@ from pbx_plugin.cli import (
     doctor,
     exclude,
     groups,
+    imports,
     init,
     numbers,
     policy,
     processes,
     prompts,
+    recording_groups,
     recordings,
     sandbox,
     speech,
     tokens,
+    units,
     users,
+    users_told,
     webhooks,
 )
+from pbx_plugin.cli.csv_tables import add_csv_commands
 from pbx_plugin.cli.frame import EXIT_BAD_INPUT, EXIT_TROUBLE, WIDE, TroubleError
 from pbx_plugin.db.queries import AmbiguousError, NotFoundError
+from pbx_plugin.services import import_runs
 from pbx_plugin.services.directory import RefusedError
 from pbx_plugin.services.ports import StoreUnavailableError
 from pbx_plugin.settings import CONFIG_VARIABLE, SettingsError
@@ -54,9 +60,12 @@ app = typer.Typer(
 _GROUPS = {
     "users": users.app,
     "departments": departments.app,
+    "units": units.app,
     "groups": groups.app,
+    "recording-groups": recording_groups.app,
     "numbers": numbers.app,
     "exclude": exclude.app,
+    "imports": imports.app,
     "policy": policy.app,
     "calls": calls.app,
     "consents": consents.app,
@@ -67,6 +76,14 @@ _GROUPS = {
     "webhooks": webhooks.app,
     "sandbox": sandbox.app,
 }
+users_told.add_commands(users.app)
+for _table, _what in (
+    (import_runs.USERS, "the users"),
+    (import_runs.HUNT_GROUPS, "the hunt groups and who they ring"),
+    (import_runs.NUMBERS, "the direct numbers"),
+    (import_runs.EXCLUSIONS, "the excluded list"),
+):
+    add_csv_commands(_GROUPS["exclude" if _table is import_runs.EXCLUSIONS else _table.kind], _table, _what)
 for _name, _group in _GROUPS.items():
     app.add_typer(_group, name=_name)
 app.command()(init.init)

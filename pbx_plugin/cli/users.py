@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import secrets
+from collections.abc import Mapping, Sequence
 from enum import StrEnum
 from pathlib import Path
 from typing import Annotated, Any
@@ -16,6 +17,7 @@ from pbx_plugin.domain.call import Mode
 from pbx_plugin.services import people
 from pbx_plugin.services.audit import Desk
 from pbx_plugin.services.directory import UNDEFINED, Person, RefusedError
+from pbx_plugin.services.enrolment import Standing, Told, standing
 from pbx_plugin.settings import load_settings
 
 app = typer.Typer(
@@ -45,18 +47,26 @@ MayPause = Annotated[
     bool | None, typer.Option("--may-pause/--may-not-pause", help="May pause a recording while sensitive data is said.")
 ]
 Language = Annotated[str | None, typer.Option(metavar="LANGUAGE", help="Language of announcements, as en or da.")]
+District = Annotated[str | None, typer.Option(metavar="NAME", help="District; '' for none.")]
+CostCentre = Annotated[str | None, typer.Option(metavar="NAME", help="Cost centre; '' for none.")]
+Office = Annotated[str | None, typer.Option(metavar="NAME", help="Office; '' for none.")]
 Tick = Annotated[bool, typer.Option("--enrol", help="Enrol at once; without it the user is never recorded.")]
 
 
 @app.command("list")
 def list_users(
     removed: Annotated[bool, typer.Option("--removed", help="Also those who were removed.")] = False,
+    unacknowledged: Annotated[
+        bool, typer.Option("--unacknowledged", help="Only enrolled users who have not acknowledged their notice.")
+    ] = False,
     json: Json = False,
     tenant: Company = "",
 ) -> None:
-    """List the users."""
+    """List the users, and who has acknowledged that they are recorded."""
     with looking(tenant) as desk:
-        found = [_plain(desk, person) for person in desk.directory.people(desk.tenant.id, removed=removed)]
+        found = plain(desk, desk.directory.people(desk.tenant.id, removed=removed))
+    if unacknowledged:
+        found = [user for user in found if user["notice"] in (Told.WAITING, Told.NOT_TOLD)]
     if json:
         speech.say_json(found)
     else:
@@ -74,6 +84,9 @@ def add(
     device: Devices = None,
     may_pause: MayPause = None,
     language: Language = None,
+    district: District = None,
+    cost_centre: CostCentre = None,
+    office: Office = None,
     enrol: Tick = False,
     json: Json = False,
     dry_run: DryRun = False,
@@ -91,12 +104,15 @@ def add(
         devices=device or [f"PJSIP/{extension}"],
         may_pause=may_pause,
         language=language,
+        district=district,
+        cost_centre=cost_centre,
+        office=office,
     )
     with changing(tenant, actor, dry_run=dry_run) as desk:
         person = people.add(desk, wish)
         if enrol:
             person = people.enrol(desk, person)
-        shown = [_plain(desk, person)]
+        shown = plain(desk, [person])
     _tell(shown, json)
 
 
@@ -115,6 +131,9 @@ def set_users(
     device: Devices = None,
     may_pause: MayPause = None,
     language: Language = None,
+    district: District = None,
+    cost_centre: CostCentre = None,
+    office: Office = None,
     json: Json = False,
     dry_run: DryRun = False,
     tenant: Company = "",
@@ -131,12 +150,15 @@ def set_users(
         devices=[] if device == [""] else device,
         may_pause=may_pause,
         language=language,
+        district=district,
+        cost_centre=cost_centre,
+        office=office,
     )
     if wish == people.PersonWish():
         raise RefusedError("nothing to set: name at least one option, see 'pbx-plugin users set --help'")
     with changing(tenant, actor, dry_run=dry_run) as desk:
-        chosen = _chosen(desk, users or [], in_department)
-        shown = [_plain(desk, person) for person in people.change(desk, chosen, wish)]
+        picked = chosen(desk, users or [], in_department)
+        shown = plain(desk, people.change(desk, picked, wish))
     _tell(shown, json)
 
 
@@ -157,10 +179,14 @@ def enrol(
     if undo and mode:
         raise RefusedError("--undo and --mode do not go together: the mode is remembered for the next enrolment")
     with changing(tenant, actor, dry_run=dry_run) as desk:
-        shown = []
-        for person in _chosen(desk, users or [], in_department):
-            done = people.unenrol(desk, person) if undo else people.enrol(desk, person, _mode(mode))
-            shown.append(_plain(desk, done))
+        chosen_mode = _mode(mode)
+        shown = plain(
+            desk,
+            [
+                people.unenrol(desk, person) if undo else people.enrol(desk, person, chosen_mode)
+                for person in chosen(desk, users or [], in_department)
+            ],
+        )
     _tell(shown, json)
 
 
@@ -194,7 +220,7 @@ def remove(user: Who, json: Json = False, dry_run: DryRun = False, tenant: Compa
     """Remove a user: never recorded from now on; the recordings stay."""
     with changing(tenant, actor, dry_run=dry_run) as desk:
         person = people.find(desk, user)
-        shown = _plain(desk, people.remove(desk, person))
+        shown = plain(desk, [people.remove(desk, person)])[0]
     if json:
         speech.say_json(shown)
     else:
@@ -223,37 +249,59 @@ def _hand_over(device: str, password: str) -> Path:
     return place
 
 
-def _chosen(desk: Desk, users: list[str], in_department: str | None) -> list[Person]:
+def chosen(desk: Desk, users: list[str], in_department: str | None) -> list[Person]:
+    """Return the users that were named, or all of a department. Raises RefusedError unless it is one of the two."""
     if bool(users) == (in_department is not None):
         raise RefusedError("name users, or a department with --in-department")
     if in_department is None:
         return list({person.id: person for person in (people.find(desk, who) for who in users)}.values())
     identity = people.find_department(desk, in_department)
-    chosen = [person for person in desk.directory.people(desk.tenant.id) if person.department_id == identity]
-    if not chosen:
+    inside = [person for person in desk.directory.people(desk.tenant.id) if person.department_id == identity]
+    if not inside:
         raise RefusedError(f"nobody is in department {in_department!r}: see 'pbx-plugin users list'")
-    return chosen
+    return inside
 
 
 def _mode(word: ModeWord | None) -> Mode | None:
     return None if word is None else Mode(word.value.replace("-", " "))
 
 
-def _plain(desk: Desk, person: Person) -> dict[str, Any]:
-    departments = {d.id: d.name for d in desk.directory.departments(desk.tenant.id)}
+def plain(desk: Desk, found: Sequence[Person]) -> list[dict[str, Any]]:
+    """Return users as they are shown to programs."""
+    names = {d.id: d.name for d in desk.directory.departments(desk.tenant.id)}
+    names |= {unit.id: unit.name for unit in desk.directory.units(desk.tenant.id)}
+    ddis: dict[str, list[str]] = {}
+    for number in desk.directory.direct_numbers(desk.tenant.id):
+        if number.user_id:
+            ddis.setdefault(number.user_id, []).append(number.e164)
+    notices = desk.directory.latest_notices(desk.tenant.id)
+    return [_one(person, names, ddis.get(person.id, []), standing(person, notices)) for person in found]
+
+
+def _one(person: Person, names: Mapping[str, str], ddis: list[str], told: Standing) -> dict[str, Any]:
+    notice = told.notice
     return {
         "id": person.id,
         "extension": person.extension,
         "name": person.name,
         "ddi": person.ddi,
+        "ddis": sorted(ddis, key=lambda e164: (e164 != person.ddi, e164)),
         "email": person.email,
         "mode": person.mode.value,
         "enrolled": person.enrolled,
-        "department": departments.get(person.department_id, UNDEFINED),
+        "department": names.get(person.department_id, UNDEFINED),
+        "district": names.get(person.district_id, ""),
+        "cost_centre": names.get(person.cost_centre_id, ""),
+        "office": names.get(person.office_id, ""),
         "devices": list(person.devices),
         "may_pause": person.may_pause,
         "language": person.language,
         "removed": person.removed,
+        "notice": told.told.value,
+        "notified_at": notice.at if notice else None,
+        "acknowledged_at": notice.acknowledged_at if notice else None,
+        "acknowledged_by": notice.acknowledged_by if notice else "",
+        "acknowledged_how": notice.acknowledged_how if notice else "",
     }
 
 
@@ -269,6 +317,6 @@ def _tell(shown: list[dict[str, Any]], json: bool) -> None:
 
 
 def _show(found: list[dict[str, Any]]) -> None:
-    columns = ("extension", "name", "mode", "enrolled", "department", "ddi", "devices", "email", "language")
+    columns = ("extension", "name", "mode", "enrolled", "notice", "department", "ddi", "devices", "email", "language")
     rows = [[", ".join(user[c]) if c == "devices" else user[c] for c in columns] for user in found]
     speech.table(columns, rows, "no users yet: add one with 'pbx-plugin users add'")

@@ -33,12 +33,11 @@ def add(
         raise RefusedError("exclude either a number or, with --user, one of the users")
     if expires_at is not None and expires_at <= desk.at:
         raise RefusedError(f"expiry {expires_at.isoformat()} is past: give a later date, or none")
-    if len(reason) > LONGEST_REASON or "\0" in reason:
-        raise RefusedError(f"the reason is too long or not text: at most {LONGEST_REASON} characters")
+    clean_reason(reason)
     if user:
         pattern, prefix, user_id = "", False, people.find(desk, user).id
     else:
-        pattern, user_id = _pattern(desk, number, prefix=prefix), ""
+        pattern, user_id = clean_pattern(desk, number, prefix=prefix), ""
     for old in desk.directory.exclusions(desk.tenant.id):
         if (old.pattern, old.prefix, old.user_id) == (pattern, prefix, user_id):
             wanted = replace(old, reason=reason or old.reason, expires_at=expires_at)
@@ -62,7 +61,7 @@ def remove(desk: Desk, who: str, *, prefix: bool = False, user: bool = False) ->
         identity = people.find(desk, who).id
         found = [e for e in exclusions if e.user_id == identity]
     elif not found:
-        pattern = _pattern(desk, who, prefix=prefix)
+        pattern = clean_pattern(desk, who, prefix=prefix)
         found = [e for e in exclusions if not e.user_id and e.pattern == pattern and e.prefix == prefix]
     if not found:
         raise RefusedError(f"{who!r} is not on the excluded list: see 'pbx-plugin exclude list'")
@@ -72,7 +71,15 @@ def remove(desk: Desk, who: str, *, prefix: bool = False, user: bool = False) ->
     return found[0]
 
 
-def _pattern(desk: Desk, text: str, *, prefix: bool) -> str:
+def clean_reason(text: str) -> str:
+    """Return why somebody is excluded. Raises RefusedError when it is endless or no text."""
+    if len(text) > LONGEST_REASON or "\0" in text:
+        raise RefusedError(f"the reason is too long or not text: at most {LONGEST_REASON} characters")
+    return text
+
+
+def clean_pattern(desk: Desk, text: str, *, prefix: bool) -> str:
+    """Return a number or the beginning of one as the excluded list keeps it. Raises RefusedError for what is none."""
     if not prefix:
         return numbering.outside_number(text, desk.tenant)
     bare = number_key(text)

@@ -21,7 +21,7 @@ def add(
     desk: Desk, name: str, number: str, kind: GroupKind, members: Sequence[str], bridging: Bridging | None = None
 ) -> HuntGroup:
     """Add a hunt group that rings the given users in that order. Raises RefusedError when something is taken."""
-    bridging = _sensible(bridging or NOT_BRIDGED)
+    bridging = sensible(bridging or NOT_BRIDGED)
     number, name = _free_number(desk, number), _free_name(desk, name)
     group = HuntGroup(desk.new_id(), desk.tenant.id, number, name, kind, bridging)
     ids = _members(desk, members)
@@ -50,7 +50,7 @@ def change(
     if kind is not None:
         wanted = replace(wanted, kind=kind)
     if bridging is not None:
-        wanted = replace(wanted, bridging=_sensible(bridging))
+        wanted = replace(wanted, bridging=sensible(bridging))
     before = list(desk.directory.members(group.id))
     after = before if members is None else _members(desk, members)
     if wanted != group or after != before:
@@ -79,7 +79,8 @@ def remove(desk: Desk, group: HuntGroup) -> None:
 LONGEST_RING, LONGEST_WAIT, LONGEST_WRAP_UP = 300, 3600, 3600
 
 
-def _sensible(bridging: Bridging) -> Bridging:
+def sensible(bridging: Bridging) -> Bridging:
+    """Return the settings of a bridged group. Raises RefusedError when one is out of range."""
     limits = (
         ("ring", bridging.ring_seconds, 1, LONGEST_RING),
         ("wait", bridging.wait_seconds, 1, LONGEST_WAIT),

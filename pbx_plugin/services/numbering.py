@@ -92,10 +92,13 @@ def holder(directory: Directory, tenant_id: str, number: str) -> str:
             return f"{group.kind} {group.name}"
     if any(consent.number == number for consent in directory.consent_numbers(tenant_id)):
         return "a consent number"
+    return "the emergency services" if number in emergency_numbers(directory, tenant_id) else ""
+
+
+def emergency_numbers(directory: Directory, tenant_id: str) -> tuple[str, ...]:
+    """Return the numbers that the policy in force keeps free for emergencies."""
     policies = directory.policies(tenant_id)
-    if number in (policies[-1].version.emergency_numbers if policies else DEFAULT_EMERGENCY_NUMBERS):
-        return "the emergency services"
-    return ""
+    return policies[-1].version.emergency_numbers if policies else DEFAULT_EMERGENCY_NUMBERS
 
 
 def require_free(directory: Directory, tenant_id: str, number: str) -> None:

@@ -10,13 +10,15 @@ from typing import Any
 
 from pbx_plugin.domain.call import Mode
 from pbx_plugin.domain.rulebook import DirectNumber
-from pbx_plugin.services import numbering
+from pbx_plugin.services import enrolment, numbering, units
 from pbx_plugin.services.audit import Desk, changed
 from pbx_plugin.services.directory import UNDEFINED, Department, Person, RefusedError
 
 REALM = "asterisk"
 """The realm in which Asterisk asks phones for their password, unless somebody changed it."""
 
+LONGEST_EMAIL = 254
+LONGEST_DEPARTMENT = 100
 _DEVICE = re.compile(r"(PJSIP|SIP)/[A-Za-z0-9_.-]{1,64}")
 _PASSWORD = re.compile(r"[!-~]{12,64}")
 _EMAIL = re.compile(r"[^@\s\x00-\x1f\x7f]+@[^@\s\x00-\x1f\x7f]+")
@@ -24,7 +26,10 @@ _EMAIL = re.compile(r"[^@\s\x00-\x1f\x7f]+@[^@\s\x00-\x1f\x7f]+")
 
 @dataclass(frozen=True, slots=True)
 class PersonWish:
-    """What to set of a user; ``None`` leaves it. ``department`` is a name, ``ddi`` in any spelling, empty for none."""
+    """What to set of a user; ``None`` leaves it. ``ddi`` is in any spelling; departments and units go by name.
+
+    An empty text takes a direct number, an address, a department or a unit away.
+    """
 
     name: str | None = None
     extension: str | None = None
@@ -35,6 +40,9 @@ class PersonWish:
     devices: Sequence[str] | None = None
     may_pause: bool | None = None
     language: str | None = None
+    district: str | None = None
+    cost_centre: str | None = None
+    office: str | None = None
 
 
 def find(desk: Desk, who: str) -> Person:
@@ -74,7 +82,7 @@ def add(desk: Desk, wish: PersonWish) -> Person:
     )
     person = _granted(desk, fresh, replace(wish, extension=None))
     _keep(desk, fresh, person)
-    desk.note("user added", person.id, **_plain(person))
+    desk.note("user added", person.id, **plain(person))
     return person
 
 
@@ -93,8 +101,11 @@ def change(desk: Desk, people: Sequence[Person], wish: PersonWish) -> Sequence[P
         wanted = _granted(desk, person, wish)
         if wanted != person:
             _keep(desk, person, wanted)
-            desk.note("user changed", person.id, **changed(_plain(person), _plain(wanted)))
+            desk.note("user changed", person.id, **changed(plain(person), plain(wanted)))
         result.append(wanted)
+    enrolment.tell(
+        desk, [after for before, after in zip(people, result, strict=True) if enrolment.is_news(before, after)]
+    )
     return result
 
 
@@ -107,9 +118,14 @@ def remove(desk: Desk, person: Person) -> Person:
         members = list(desk.directory.members(group.id))
         if person.id in members:
             desk.directory.save_group(group, [m for m in members if m != person.id])
+    for circle in desk.directory.recording_groups(desk.tenant.id):
+        if person.id in circle.members | circle.supervisors:
+            inside, above = circle.members - {person.id}, circle.supervisors - {person.id}
+            desk.directory.save_recording_group(replace(circle, members=inside, supervisors=above))
     for number in desk.directory.direct_numbers(desk.tenant.id):
         if number.user_id == person.id and number.e164 != person.ddi:
             desk.directory.delete_direct_number(number)
+    enrolment.take_back(desk, [person])
     gone = replace(person, removed=True, enrolled=False, extension="", ddi="", devices=())
     _keep(desk, person, gone)
     desk.note("user removed", person.id, name=person.name, extension=person.extension)
@@ -117,11 +133,16 @@ def remove(desk: Desk, person: Person) -> Person:
 
 
 def enrol(desk: Desk, person: Person, mode: Mode | None = None) -> Person:
-    """Enrol a user: from now on their mode counts. Without ``mode``, one who was in *never* starts on demand."""
+    """Enrol a user: from now on their mode counts. Without ``mode``, one who was in *never* starts on demand.
+
+    They are told: a notice is kept, and mailed where they have an address.
+    """
     wanted = replace(person, enrolled=True, mode=mode or (Mode.ON_DEMAND if person.mode is Mode.NEVER else person.mode))
     if wanted != person:
         _keep(desk, person, wanted)
-        desk.note("user enrolled", person.id, **changed(_plain(person), _plain(wanted)))
+        desk.note("user enrolled", person.id, **changed(plain(person), plain(wanted)))
+    if enrolment.is_news(person, wanted):
+        enrolment.tell(desk, [wanted])
     return wanted
 
 
@@ -131,6 +152,7 @@ def unenrol(desk: Desk, person: Person) -> Person:
     if wanted != person:
         _keep(desk, person, wanted)
         desk.note("user unenrolled", person.id)
+        enrolment.take_back(desk, [person])
     return wanted
 
 
@@ -161,6 +183,8 @@ def add_department(desk: Desk, name: str) -> Department:
     name = numbering.clean_name(name, "the department's name")
     if name == UNDEFINED:
         raise RefusedError(f"department {UNDEFINED!r} is always there, for users without one")
+    if len(name) > LONGEST_DEPARTMENT:
+        raise RefusedError(f"the department's name has {len(name)} characters: at most {LONGEST_DEPARTMENT} are kept")
     if any(name in (d.name, d.id) for d in desk.directory.departments(desk.tenant.id)):
         raise RefusedError(f"department {name!r} is there already")
     department = Department(desk.new_id(), desk.tenant.id, name)
@@ -199,13 +223,13 @@ def _granted(desk: Desk, person: Person, wish: PersonWish) -> Person:
     if wish.ddi is not None:
         values["ddi"] = _free_ddi(desk, person, wish.ddi) if wish.ddi else ""
     if wish.email is not None:
-        if wish.email and not _EMAIL.fullmatch(wish.email):
-            raise RefusedError(f"e-mail {wish.email!r} is not an address: write it as anna@example.com")
-        values["email"] = wish.email
+        values["email"] = clean_email(wish.email)
     if wish.mode is not None:
         values["mode"] = wish.mode
     if wish.department is not None:
         values["department_id"] = find_department(desk, wish.department)
+    for kind, unit in units.wished(wish).items():
+        values[units.FIELDS[kind]] = units.find(desk, kind, unit)
     if wish.devices is not None:
         values["devices"] = tuple(_free_device(desk, person, device) for device in sorted(set(wish.devices)))
     if wish.may_pause is not None:
@@ -213,6 +237,20 @@ def _granted(desk: Desk, person: Person, wish: PersonWish) -> Person:
     if wish.language is not None:
         values["language"] = numbering.clean_language(wish.language)
     return replace(person, **values)
+
+
+def clean_email(text: str) -> str:
+    """Return an e-mail address, or nothing for nothing. Raises RefusedError for what is none."""
+    if text and (len(text) > LONGEST_EMAIL or not _EMAIL.fullmatch(text)):
+        raise RefusedError(f"e-mail {text!r} is not an address: write it as anna@example.com")
+    return text
+
+
+def clean_device(text: str) -> str:
+    """Return an Asterisk endpoint such as ``PJSIP/101``. Raises RefusedError for what is none."""
+    if not _DEVICE.fullmatch(text):
+        raise RefusedError(f"device {text!r} is not an Asterisk endpoint: write it as PJSIP/101")
+    return text
 
 
 def _free_ddi(desk: Desk, person: Person, text: str) -> str:
@@ -226,8 +264,7 @@ def _free_ddi(desk: Desk, person: Person, text: str) -> str:
 
 
 def _free_device(desk: Desk, person: Person, device: str) -> str:
-    if not _DEVICE.fullmatch(device):
-        raise RefusedError(f"device {device!r} is not an Asterisk endpoint: write it as PJSIP/101")
+    clean_device(device)
     for other in desk.directory.people(desk.tenant.id):
         # Asterisk overlooks hyphens in what is dialled: two devices must differ in more than those.
         if other.id != person.id and device.replace("-", "") in (taken.replace("-", "") for taken in other.devices):
@@ -245,7 +282,8 @@ def _keep(desk: Desk, before: Person, after: Person) -> None:
         desk.directory.save_direct_number(DirectNumber(after.ddi, desk.tenant.id, user_id=after.id))
 
 
-def _plain(person: Person) -> dict[str, Any]:
+def plain(person: Person) -> dict[str, Any]:
+    """Return a user's values for the audit."""
     values = asdict(person)
     del values["id"], values["tenant_id"]
     return {**values, "mode": person.mode.value, "devices": list(person.devices)}
