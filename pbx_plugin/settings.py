@@ -75,6 +75,11 @@ class Paths(_Section):
         return self.state / "recorder.heard"
 
     @property
+    def witness(self) -> Path:
+        """File into which Asterisk writes its channel events, for what happens while the recorder is away."""
+        return self.state / "witness" / "events.csv"
+
+    @property
     def prompts(self) -> Path:
         """Folder of the spoken prompts, one folder a language."""
         return self.state / "prompts"

@@ -12,4 +12,5 @@ from pbx_plugin.asterisk.variables import EVENT_TOGGLE
 
 def toggle(session: AgiSession) -> None:
     """Send the toggle event from the presser's channel; ``uniqueid`` in it is that channel's. Raises AGIHangup."""
+    session.cel_event(EVENT_TOGGLE)
     session.user_event(EVENT_TOGGLE, uniqueid=session.env.get("agi_uniqueid", ""))

@@ -12,4 +12,5 @@ from pbx_plugin.asterisk.variables import CONSENT, EVENT_WITHDRAW
 def withdraw(session: AgiSession) -> None:
     """Set the mark ``withdrawn`` on the presser's channel, inherited, and send the event. Raises AGIHangup."""
     session.set_variable(f"__{CONSENT}", "withdrawn")
+    session.cel_event(EVENT_WITHDRAW)
     session.user_event(EVENT_WITHDRAW, uniqueid=session.env.get("agi_uniqueid", ""))

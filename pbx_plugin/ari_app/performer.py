@@ -13,7 +13,8 @@ from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from datetime import datetime
 from pathlib import Path
-from uuid import uuid4
+from typing import Any, TypeVar
+from uuid import UUID, uuid4, uuid5
 
 import structlog
 
@@ -24,11 +25,13 @@ from pbx_plugin.clock import now
 from pbx_plugin.domain import commands as c
 from pbx_plugin.domain import happenings as h
 from pbx_plugin.domain.callstate import CallState
-from pbx_plugin.domain.entries import CallRemembered, Entry, RecordingErased
-from pbx_plugin.domain.losses import loss
+from pbx_plugin.domain.entries import CallRemembered, Entry, Gap, RecordingClosed, RecordingErased
+from pbx_plugin.domain.losses import UNWATCHED, Loss, loss
 from pbx_plugin.domain.settling import SETTLES_WITHIN
 from pbx_plugin.services.callmemory import remember
 from pbx_plugin.services.ports import Journal, JournalError, OpenMedia
+
+T = TypeVar("T")
 
 log = structlog.get_logger(__name__)
 
@@ -55,7 +58,7 @@ class Performer:
         self._find_sound = find_sound
         self._happen = happen
         self._queues: dict[str, asyncio.Queue[tuple[CallState, list[c.Command]]]] = {}
-        self._tasks: set[asyncio.Task[None]] = set()
+        self._tasks: set[asyncio.Task[Any]] = set()
         self._announcing: dict[str, asyncio.Task[None]] = {}
         self._starting: dict[str, asyncio.Event] = {}
         self._stopping: set[str] = set()
@@ -98,7 +101,7 @@ class Performer:
             out_at=media.out_at,
             closed_at=media.closed_at or at,
         )
-        self._spawn(self._finish(wanted))
+        self._spawn(self._finish(wanted, media))
 
     async def settled(self, seconds: float | None = None) -> None:
         """Wait until all that was asked for is done; no longer than ``seconds`` (when the recorder is told to stop)."""
@@ -111,13 +114,13 @@ class Performer:
         """Give the threads back. Call after :meth:`settled`."""
         self._threads.shutdown(wait=False)
 
-    def _spawn(self, deed: Coroutine[None, None, None]) -> asyncio.Task[None]:
-        task: asyncio.Task[None] = asyncio.create_task(deed)
+    def _spawn(self, deed: Coroutine[None, None, T]) -> asyncio.Task[T]:
+        task: asyncio.Task[T] = asyncio.create_task(deed)
         self._tasks.add(task)
         task.add_done_callback(self._over)
         return task
 
-    def _over(self, task: asyncio.Task[None]) -> None:
+    def _over(self, task: asyncio.Task[Any]) -> None:
         self._tasks.discard(task)
         if not task.cancelled() and (error := task.exception()) is not None:
             log.error("a deed went wrong", exc_info=error)
@@ -253,15 +256,26 @@ class Performer:
     async def _tell(self, channel: str, sound: Path, what: str) -> None:
         await self._capturing.whisper(channel, f"{variables.SNOOP_PREFIX}{uuid4()}-{what}", sound)
 
-    async def _finish(self, wanted: c.FinaliseMedia) -> None:
+    async def _finish(self, wanted: c.FinaliseMedia, media: OpenMedia) -> None:
+        lost = []
+        if media.closed_at is None:
+            await self._book(RecordingClosed(wanted.media, wanted.closed_at, "nobody remembers its call"))
+            if media.in_at is not None and wanted.closed_at < (at := now()):
+                lost.append(Loss(wanted.closed_at, at, UNWATCHED))
         await self._ended(c.StopCapture(wanted.media, wanted.spool_in, wanted.spool_out))
-        await self._finalise(wanted)
+        if missing := await self._finalise(wanted):
+            lost.append(missing)
+        for one, user_id in ((one, user_id) for one in lost for user_id in media.user_ids):
+            gap_id = str(uuid5(UUID(wanted.media), f"gap {user_id} {one.since.isoformat()}"))
+            await self._book(Gap(gap_id, media.call_id, media.tenant_id, user_id, one.since, one.until, one.reason))
 
-    async def _finalise(self, wanted: c.FinaliseMedia) -> None:
+    async def _finalise(self, wanted: c.FinaliseMedia) -> Loss | None:
         became = await self._finalising.finalise(wanted)
         await self._book(became)
         await self._finalising.discard(wanted.spool_in, wanted.spool_out)
-        self._happen(h.MediaSettled(now(), wanted.media, loss(wanted, became)))
+        lost = loss(wanted, became)
+        self._happen(h.MediaSettled(now(), wanted.media, lost))
+        return lost
 
     async def _erase(self, wanted: c.EraseMedia) -> None:
         await self._finalising.erase(wanted)

@@ -11,6 +11,7 @@ from typing import Any
 import structlog
 
 from pbx_plugin.ari_app.capturing import Capturing, media_of_snoop
+from pbx_plugin.ari_app.catching_up import CatchingUp, started_at
 from pbx_plugin.ari_app.clock_watch import ClockWatch
 from pbx_plugin.ari_app.finalising import Finalising
 from pbx_plugin.ari_app.heard import Heard
@@ -20,6 +21,7 @@ from pbx_plugin.ari_app.room import RoomWatch
 from pbx_plugin.ari_app.signals import Signals
 from pbx_plugin.ari_app.switchboard import Switchboard
 from pbx_plugin.ari_app.watch import CaptureWatch
+from pbx_plugin.ari_app.witness import Witness
 from pbx_plugin.asterisk import variables
 from pbx_plugin.asterisk.ari import AriClient, AriError, AriUnreachableError
 from pbx_plugin.asterisk.ari_events import WANTED_EVENTS, carries_marks, channels_in, happenings_in, is_ours, time_of
@@ -33,6 +35,8 @@ from pbx_plugin.domain.commands import StopCapture
 from pbx_plugin.services.callmemory import UnreadableMemoryError, recall
 from pbx_plugin.services.ports import Journal, Recall, RulebookSource, StoreUnavailableError
 from pbx_plugin.settings import Settings
+from pbx_plugin.storage.errors import StorageError
+from pbx_plugin.storage.tidy import tidy_spool
 
 log = structlog.get_logger(__name__)
 
@@ -76,6 +80,9 @@ class RecorderApp:
         self._heard = Heard(settings.paths.heard)
         self._clock = ClockWatch(now, time.monotonic)
         folders = (settings.paths.spool, settings.paths.archive)
+        self._witness = Witness(settings.paths.witness)
+        self._catching_up = CatchingUp(self._witness, memory)
+        self._caught_up = False
         self._room = RoomWatch(folders, settings.recorder, self._on_room)
         self._unsure: set[str] = set()
         """Captures that were starting when the connection was lost: Asterisk's word about them may be lost, too."""
@@ -95,7 +102,8 @@ class RecorderApp:
             on_heard=self._on_heard,
             on_event=self._on_event,
         )
-        beside = [asyncio.create_task(deed) for deed in (self._refresh(), self._tick(), self._room.run())]
+        deeds = (self._refresh(), self._tick(), self._room.run(), self._witness.run())
+        beside = [asyncio.create_task(deed) for deed in deeds]
         try:
             await connection.run()
         finally:
@@ -128,7 +136,8 @@ class RecorderApp:
 
     def _on_heard(self, event: Json) -> None:
         self._look_at_clock()
-        self._heard.note(now())
+        if self._caught_up:  # until then what was missed is not known, whatever is heard
+            self._heard.note(now())
         self._tell_by_our_clock(event, self._clock.ours(time_of(event)))
         event[CLOCK] = self._clock.moved
         self._signals.feed(event)
@@ -266,24 +275,32 @@ class RecorderApp:
         """Compare with Asterisk: what was missed happens now; lost recordings end, stray snoops go."""
         if self._switchboard is None:
             return
-        deaf_since = self._heard.last
+        self._caught_up = False
+        deaf_since, listed_at = self._heard.last, now()
         channels, bridges = await asyncio.gather(self._ari.list_channels(), self._ari.list_bridges())
         theirs = [channel for channel in channels if not is_ours(channel)]
         await self._ask_marks(theirs)
         await asyncio.gather(*(self._ask_hold(channel) for channel in theirs))
         before = {media: capture.phase for _, media, capture in self._captures()}
+        proven: frozenset[str] = frozenset()
+        if deaf_since is not None:
+            board, restarted = self._switchboard, started_at(await self._ari.info())
+            proven = await self._catching_up.tell(board, deaf_since, listed_at, channels, bridges, restarted)
+        told = {media: capture.phase for _, media, capture in self._captures()}
         # Who hung up comes first: what nobody needs any more must not be recorded anew.
-        for happening in missed(tuple(self._switchboard.calls.values()), channels, bridges, now(), deaf_since):
+        for happening in missed(tuple(self._switchboard.calls.values()), channels, bridges, now(), deaf_since, proven):
             self._switchboard.happen(happening)
-        for happening in tuple(changed_unheard(tuple(self._switchboard.calls.values()), before, deaf_since)):
+        for happening in tuple(changed_unheard(tuple(self._switchboard.calls.values()), told, deaf_since, proven)):
             self._switchboard.happen(happening)
         for _, media, capture in self._captures():
             if before.get(media) is capture.phase:
                 await self._resume(capture)
         if not self._resumed:
             self._erase_what_is_left()
-            await self._finish_orphans()
+            await self._finish_orphans(deaf_since)
         self._resumed = True
+        self._caught_up = True
+        self._heard.note(listed_at)
         phases = (Phase.STARTING, Phase.RECORDING, Phase.CLOSING)
         ours = {media for _, media, capture in self._captures() if capture.phase in phases}
         for channel in channels:
@@ -324,7 +341,7 @@ class RecorderApp:
         names = (capture.spool_in, capture.spool_out)
         return all([await self._capturing.is_live(name) for name in names])
 
-    async def _finish_orphans(self) -> None:
+    async def _finish_orphans(self, deaf_since: datetime | None) -> None:
         """Finalise segments that the books hold as open, but no running call knows (their call's state was lost)."""
         if self._switchboard is None:
             return
@@ -338,4 +355,14 @@ class RecorderApp:
             if row.media_id in known:
                 continue
             log.warning("finishing a segment of an earlier run", media=row.media_id, state=row.state)
-            self._performer.finish_orphan(row, now())
+            self._performer.finish_orphan(row, deaf_since or now())
+        await self._tidy_spool()
+
+    async def _tidy_spool(self) -> None:
+        """Remove what was settled and not removed when the last run was killed; report what nobody knows."""
+        calls = self._switchboard.calls.values() if self._switchboard else ()
+        ours = frozenset(media for call in calls for media in (*call.captures, *call.erasing))
+        try:
+            await asyncio.to_thread(tidy_spool, self._settings.paths.spool, self._memory.media_states, ours)
+        except (StoreUnavailableError, StorageError) as error:
+            log.warning("the spool is tidied at the next start", error=str(error))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import deque
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from datetime import datetime, timedelta
@@ -12,8 +13,9 @@ from pbx_plugin.domain import happenings as h
 from pbx_plugin.domain.book import Book
 from pbx_plugin.domain.callstate import CallState, Phase
 from pbx_plugin.domain.capacity import UNLIMITED, Capacity, Room
-from pbx_plugin.domain.commands import Command
+from pbx_plugin.domain.commands import Command, PlayTone
 from pbx_plugin.domain.lifecycle import advance, begin, call_id_of, merge
+from pbx_plugin.domain.mixing import mixings
 from pbx_plugin.domain.pausing import is_over
 
 log = structlog.get_logger(__name__)
@@ -22,16 +24,24 @@ Perform = Callable[[CallState, list[Command]], None]
 """Takes a call as it is after a happening, with the commands to perform, in order."""
 
 
+LATEST = 5000
+"""How many calls are remembered as being over: more than can end while a connection is lost and found again."""
+
+
 class Switchboard:
     """All calls that this recorder knows. ``perform`` is called for each happening that asks for something.
 
     ``most`` is how many recordings a company may have at once (0: any number); ``room`` is what the disks have left.
+    ``over`` are the calls that ended last. ``away`` while things are told that happened when nobody listened: no
+    recording begins then and no tone is played.
     """
 
     def __init__(self, asterisk_id: str, book: Book, perform: Perform, most: int = 0) -> None:
         self.asterisk_id = asterisk_id
         self.book = book
         self.room = Room.ENOUGH
+        self.away = False
+        self.over: deque[str] = deque(maxlen=LATEST)
         self._most = most
         self.calls: dict[str, CallState] = {}
         self._perform = perform
@@ -47,7 +57,11 @@ class Switchboard:
     def happen(self, happening: h.Happening) -> None:
         """Let one thing happen. Whatever goes wrong in one call is logged and never reaches another."""
         with _logged(happening):
+            if isinstance(happening, h.LegJoined | h.LegHeld):
+                # Told before it happens: nothing may be recorded for a moment that another call's mark forbids.
+                self._mix(happening.at, happening)
             self._happen(happening)
+            self._mix(happening.at)
 
     def rules_changed(self, book: Book, at: datetime) -> None:
         """Put a new rulebook in force: new calls by it, running ones as far as its exclusions go."""
@@ -84,7 +98,7 @@ class Switchboard:
                 self._join(happening)
             case h.RulesChanged():
                 self.rules_changed(self.book, happening.at)
-            case h.Asked() | h.TimePassed() | h.ClockMoved():
+            case h.Asked() | h.TimePassed() | h.ClockMoved() | h.Mixed():
                 self._advance(happening.call_id, happening)
             case (
                 h.LegDialled()
@@ -135,6 +149,12 @@ class Switchboard:
             self._by_bridge[seen.bridge] = mine
         self._advance(mine, seen)
 
+    def _mix(self, at: datetime, coming: h.LegJoined | h.LegHeld | None = None) -> None:
+        """Let each call know what the calls bring that a phone mixes it with. What ends is not told ahead of time."""
+        for call_id, mixing in mixings(self.calls.values(), coming).items():
+            if mixing != self.calls[call_id].mixing and (mixing or coming is None):
+                self._advance(call_id, h.Mixed(at, call_id, mixing))
+
     def _occupied(self, call_id: str, bridge: str) -> bool:
         return any(leg.bridge == bridge for leg in self.calls[call_id].legs.values())
 
@@ -147,12 +167,12 @@ class Switchboard:
 
     def _capacity(self, *calls: CallState) -> Capacity:
         """Return what these calls may take, whose own recordings are left out. A new call's first leg needs none."""
-        if not calls or not (self._most or self.room is not Room.ENOUGH):
+        if not calls or not (self._most or self.room is not Room.ENOUGH or self.away):
             return UNLIMITED
         tenant, own = calls[0].tenant_id, {call.call_id for call in calls}
         others = [call for call in self.calls.values() if call.tenant_id == tenant and call.call_id not in own]
         taken = sum(capture.takes_a_place for call in others for capture in call.captures.values())
-        return Capacity(taken, self._most, self.room)
+        return Capacity(taken, self._most, self.room, self.away)
 
     def _keep(self, call: CallState, commands: list[Command], before: CallState | None = None) -> None:
         if before is not None and before.legs.keys() != call.legs.keys():
@@ -171,11 +191,14 @@ class Switchboard:
             self._forget(call)
         else:
             self.calls[call.call_id] = call
+        if self.away:
+            commands = [command for command in commands if not isinstance(command, PlayTone)]
         if commands:
             self._perform(call, commands)
 
     def _forget(self, call: CallState) -> None:
-        self.calls.pop(call.call_id, None)
+        if self.calls.pop(call.call_id, None) is not None:
+            self.over.append(call.call_id)
         for linkedid in call.linkedids:
             self._by_linkedid.pop(linkedid, None)
         for media in call.captures.keys() | call.made.keys():

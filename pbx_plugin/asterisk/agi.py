@@ -129,6 +129,13 @@ class AgiSession(AGI):  # type: ignore[misc]  # pyst2 has no types
         parts = [name, *(f"{key}: {value.replace(',', ' ')}" for key, value in fields.items())]
         self._command("EXEC", "UserEvent", self._quote(",".join(parts)))
 
+    def cel_event(self, name: str, extra: str = "") -> None:
+        """Write an event of our own into Asterisk's event log; one without that application writes none.
+
+        Raises AGIHangup.
+        """
+        self._command("EXEC", "CELGenUserEvent", self._quote(f"{name},{extra}"))
+
     def verbose(self, text: str, level: int = 1) -> None:
         """Write a line into Asterisk's own log. Raises AGIHangup."""
         self._command("VERBOSE", self._quote(text), level)

@@ -35,12 +35,14 @@ WANTED_EVENTS = (
 DIALLED_BY = ("AppDial", "AppDial2", "AppQueue")
 """What Asterisk names as the application of a channel that was dialled."""
 
-_CONSENT = {
+CONSENT_WORDS = {
     "required": Consent.REQUIRED,
     "given": Consent.GIVEN,
     "refused": Consent.REFUSED,
     "withdrawn": Consent.WITHDRAWN,
 }
+"""What the variable :data:`variables.CONSENT` may say."""
+
 _DEVICE = re.compile(r"^([A-Za-z0-9]+/.+)-[0-9a-f]{8}$")
 _ROW_ID = re.compile(r"[0-9a-f-]{36}")
 
@@ -84,7 +86,7 @@ def carried_by(channel: Json) -> h.Carried:
     """
     found = channel.get("channelvars", {})
     word = str(found.get(variables.CONSENT, "unknown"))
-    consent = _CONSENT.get(word, Consent.REQUIRED) if word else Consent.NOT_REQUIRED
+    consent = CONSENT_WORDS.get(word, Consent.REQUIRED) if word else Consent.NOT_REQUIRED
     presented = str(found.get(variables.PRESENTED, ""))
     return h.Carried(
         consent=consent,

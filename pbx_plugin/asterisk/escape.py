@@ -43,6 +43,7 @@ _DIGEST = _rule(r"[0-9a-f]{32}", "the MD5 digest of name:realm:password, in 32 l
 _SECRET = _rule(r"[A-Za-z0-9_.~!@%^*+=:/-]{8,128}", "8 to 128 letters, digits and _ . ~ ! @ % ^ * + = : / -")
 _USER = _rule(r"[A-Za-z0-9_-]{1,64}", "letters, digits, _ and -")
 _OPTION = _rule(r"[a-z][a-z0-9_]{0,60}", "the name of an option")
+_PATH = _rule(r"(/(?!\.\.?/)[A-Za-z0-9_.-]{1,100}){1,30}", "an absolute path of letters, digits and _ . -")
 _VALUE = _rule(r"[A-Za-z0-9_.,:/@ +-]{1,200}", "letters, digits, spaces and _ . , : / @ + -")
 
 
@@ -71,6 +72,11 @@ def e164(value: str, field: str) -> Safe:
 def identifier(value: str, field: str) -> Safe:
     """Return one of our own ids."""
     return _checked(_IDENTIFIER, value, field)
+
+
+def path(value: str, field: str) -> Safe:
+    """Return an absolute path that leads nowhere else."""
+    return _checked(_PATH, value, field)
 
 
 def device(value: str, field: str) -> Safe:

@@ -18,11 +18,11 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Protocol
 
-from pbx_plugin.asterisk.load import LoadError
+from pbx_plugin.asterisk.load import OPTIONAL, LoadError
 from pbx_plugin.asterisk.render import version_of
 
 FOLDER = "pbx-plugin.d"
-NAMES = ("pjsip.conf", "queues.conf", "features.conf", "extensions.conf")
+NAMES = ("cel_custom.conf", "pjsip.conf", "queues.conf", "features.conf", "extensions.conf")
 """Our files, in the order in which they are put in place: the dialplan, which names the version, last."""
 
 KEPT_BACKUPS = 10
@@ -102,7 +102,7 @@ class DialplanInstaller:
         unknown = set(files) - set(NAMES)
         if unknown:
             raise InstallError(f"these are no files of ours: {', '.join(sorted(unknown))}")
-        missing = self.missing_includes(files)
+        missing = {path: line for path, line in self.missing_includes(files).items() if path.name not in OPTIONAL}
         if missing:
             told = "; ".join(f"add the line {line} to {path}" for path, line in missing.items())
             raise InstallError(f"Asterisk would not read the generated files: {told}")

@@ -5,16 +5,24 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Collection, Mapping
 
+import structlog
+
 from pbx_plugin.asterisk.ami import AmiAccount, AmiClient, AmiError, AmiUnreachableError
 from pbx_plugin.asterisk.render import version_of
 
+log = structlog.get_logger(__name__)
+
 MODULES = {
+    "cel_custom.conf": ("cel_custom.so",),
     "pjsip.conf": ("res_pjsip.so", "res_pjsip_endpoint_identifier_ip.so"),
     "queues.conf": ("app_queue.so",),
     "features.conf": ("features",),
     "extensions.conf": ("pbx_config.so",),
 }
 """Which modules read which file, in the order of reloading: the dialplan last, when all that it names is there."""
+
+OPTIONAL = frozenset({"cel_custom.conf"})
+"""What calls do not need: put in place all the same, and read by Asterisk once the administrator includes it."""
 
 
 class LoadError(Exception):
@@ -56,6 +64,9 @@ async def _reload_and_check(session: AmiClient, changed: Collection[str], files:
                 try:
                     await ami.action({"Action": "Reload", "Module": module})
                 except AmiError as error:
+                    if file in OPTIONAL:
+                        log.warning("Asterisk did not reload a module", module=module, file=file, error=str(error))
+                        continue
                     raise LoadError(f"Asterisk could not reload {module} for {file}: {error}") from error
         version = version_of(files)
         if version is not None:

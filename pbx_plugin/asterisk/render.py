@@ -11,7 +11,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Protocol
 
-from pbx_plugin.asterisk import escape, variables
+from pbx_plugin.asterisk import cel, escape, variables
 from pbx_plugin.asterisk.escape import RenderError, Safe
 from pbx_plugin.asterisk.plan import Plan
 from pbx_plugin.asterisk.spellings import spelling_table
@@ -24,6 +24,7 @@ OWN_CONTEXTS = (
     "pbxrec-outside",
     "pbxrec-inside",
     "pbxrec-presented",
+    "pbxrec-witness",
     "pbxrec-caller",
     "pbxrec-callee",
     "pbxrec-unanswered",
@@ -129,11 +130,14 @@ def render(
     secrets: Mapping[str, str] | None = None,
     pjsip: Pjsip | None = None,
     bridge_app: str = BRIDGE_APP,
+    witness: str = "",
 ) -> dict[str, str]:
     """Return the text of every file by its name, as it belongs into ``<asterisk_etc>/pbx-plugin.d/``.
 
     ``secrets`` maps a device to the MD5 digest of ``name:asterisk:password`` and is needed for every PJSIP device
-    when ``dialplan.pjsip`` is on. ``bridge_app`` is the application of bridged groups.
+    when ``dialplan.pjsip`` is on. ``bridge_app`` is the application of bridged groups. ``witness`` is the absolute path
+    of the file into which Asterisk writes its channel events for the recorder; without it there is no
+    ``cel_custom.conf``.
 
     Every file begins with a header and a hash of its own body; ``extensions.conf``
     also names the hash of the whole set, which :func:`version_of` reads.
@@ -154,6 +158,13 @@ def render(
         "features.conf": fill("features.conf", agi=agi_url, **digits),
         "queues.conf": fill("queues.conf", queues=plan.queues, rings=RINGS),
     }
+    if witness:
+        bodies["cel_custom.conf"] = fill(
+            "cel_custom.conf",
+            events=Safe(", ".join(cel.EVENTS)),
+            file=Safe(cel.CLIMB + escape.path(witness, "witness").lstrip("/")),
+            columns=Safe(",".join(cel.COLUMNS)),
+        )
     if dialplan.pjsip:
         bodies["pjsip.conf"] = _pjsip(plan, names, dialplan.pjsip_options, secrets or {}, pjsip or Pjsip())
     table = spelling_table((d.e164 for d in plan.direct_numbers), plan.consent_numbers)

@@ -14,6 +14,7 @@ _NAMES = {
     name: Safe(getattr(variables, name))
     for name in (
         "CONSENT",
+        "EVIDENCE",
         "PRESENTED",
         "DDI",
         "ROUTE",
@@ -27,6 +28,7 @@ _NAMES = {
         "AGI_TOGGLE",
         "AGI_PAUSE",
         "AGI_WITHDRAW",
+        "CEL_MARKS",
     )
 }
 

@@ -57,6 +57,13 @@ EVENT_PAUSE = "PBXRecPause"
 EVENT_WITHDRAW = "PBXRecWithdraw"
 """UserEvent by which the withdrawal reaches the recorder."""
 
+CEL_MARKS = "PBXRecMarks"
+"""CEL event by which the dialplan tells the channel's marks to Asterisk's event log, which knows no variables. The
+codes go there under the names of their user events."""
+
+CEL_SEPARATOR = "|"
+"""Between consent, evidence, groups and direct number in it."""
+
 EVENT_ASK = "PBXRecAsk"
 """UserEvent without a channel by which the REST interface asks the recorder for a deed in a user's name."""
 

@@ -36,7 +36,8 @@ def rendered(settings: Settings) -> dict[str, str]:
         )
     try:
         pjsip = Pjsip(options=settings.dialplan.pjsip_options)
-        return render(book, settings.dialplan, settings.agi, digests, pjsip, settings.bridge.app)
+        witness = str(settings.paths.witness)
+        return render(book, settings.dialplan, settings.agi, digests, pjsip, settings.bridge.app, witness)
     except RenderError as error:
         raise TroubleError(f"dialplan: {error}; mend it with 'pbx-plugin users', 'groups' or 'numbers'") from error
 

@@ -6,7 +6,7 @@ from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from enum import StrEnum
 
-from pbx_plugin.domain.call import Consent, ConsentBy, Marks, Number, Party, Switch, User
+from pbx_plugin.domain.call import Consent, ConsentBy, Marks, Mixing, Number, Party, Switch, User
 from pbx_plugin.domain.decide import marks_in_force
 from pbx_plugin.domain.decision import Decision
 from pbx_plugin.domain.entries import Side
@@ -47,7 +47,7 @@ class Phase(StrEnum):
     """Where a capture stands.
 
     A failed one stays until its conversation ends, so that it is not tried in a loop. One that is paused, or refused
-    for want of room, holds the place of the recording that should be: each of these three is a gap.
+    for want of room (ours or Asterisk's), holds the place of the recording that should be: each of these three is a gap.
     """
 
     ANNOUNCING = "announcing"
@@ -149,8 +149,9 @@ class CallState:
     leg was moved last, until that is over.
     ``made`` are all segments recorded so far, ``erasing`` those whose sound is to go; until it is gone the call is
     not told to have ended (at ``left_at``), so that a restart sees to it. While what was missed is worked out,
-    ``unheard_since`` is when it may have begun. ``clock_off`` is by how much the machine's clock has been set forward
-    since the call began: all times here are by the clock as it was then.
+    ``unheard_since`` is when it may have begun. ``told_at`` is when Asterisk last told anything that
+    changed the call. ``clock_off`` is by how much the machine's clock has been set forward since the call began: all
+    times here are by the clock as it was then.
     """
 
     call_id: str
@@ -182,6 +183,8 @@ class CallState:
     unheard_since: datetime | None = None
     left_at: datetime | None = None
     ended_at: datetime | None = None
+    told_at: datetime | None = None
+    mixing: Mixing | None = None
     clock_off: timedelta = timedelta()
 
     @property

@@ -25,14 +25,19 @@ class Room(StrEnum):
     NONE = "none"
 
 
+AWAY = "the recorder was away"
+"""Why what is told afterwards was not recorded."""
+
+
 @dataclass(frozen=True, slots=True)
 class Capacity:
     """What one call may take: ``others`` is how many recordings the company's other calls have, ``most`` how many it
-    may have at once (0: any number)."""
+    may have at once (0: any number). ``away`` while what happens is told afterwards: nothing can begin then."""
 
     others: int = 0
     most: int = 0
     room: Room = Room.ENOUGH
+    away: bool = False
 
 
 UNLIMITED = Capacity()
@@ -43,6 +48,8 @@ def refusal(capacity: Capacity, call: CallState, rules: Iterable[int]) -> str:
 
     ``rules`` are those of the users who would own it: one that is not optional is enough.
     """
+    if capacity.away:
+        return AWAY
     if capacity.room is Room.NONE and OPTIONAL_RULES.issuperset(rules):
         return "no room: a disk is nearly full"
     own = sum(capture.takes_a_place for capture in call.captures.values())

@@ -28,12 +28,27 @@ from pbx_plugin.domain.entries import (
     RecordingFailed,
     RecordingStarted,
 )
+from pbx_plugin.domain.losses import UNWATCHED
 from pbx_plugin.domain.reconcile import discard, finalise, reconcile
 from pbx_plugin.domain.settling import settle, unsettle
 from pbx_plugin.domain.turn import Turn
 
 AT_ONCE = timedelta(seconds=2)
 """A recording that Asterisk ends sooner than this after its start is refused by it, a full disk for one."""
+
+TOLD_BY_ASTERISK = (
+    h.LegAppeared,
+    h.LegDialled,
+    h.LegJoined,
+    h.LegLeft,
+    h.LegHeld,
+    h.LegGone,
+    h.MarksSeen,
+    h.TogglePressed,
+    h.PausePressed,
+    h.WithdrawPressed,
+)
+"""What has Asterisk's own time; all else has ours."""
 
 CALL_NAMESPACE = UUID("6f3f7c0e-4c57-4a5a-9a3c-6b1f6a0c9a11")
 """Call ids are made from Asterisk's own id and the linkedid: seeing a call again (restart, replay) finds it again."""
@@ -96,6 +111,7 @@ def advance(
 
 def _advance(turn: Turn, happening: h.Happening) -> tuple[CallState, list[Command]]:
     settle(turn, happening)
+    turn.by_asterisk = isinstance(happening, TOLD_BY_ASTERISK)
     if isinstance(happening, h.LegJoined | h.LegLeft | h.LegGone) and happening.unheard_since is not None:
         turn.call = replace(turn.call, unheard_since=happening.unheard_since)
     match happening:
@@ -301,6 +317,8 @@ def _capture_news(turn: Turn, news: CaptureNews) -> None:
             turn.ask(StopAnnouncement(capture.media))
         case h.ChangedUnheard() if capture.phase is Phase.CLOSING and capture.closed_at and capture.closed_at > news.at:
             turn.say(RecordingClosed(capture.media, news.at, "the call changed while the recorder could not hear it"))
+            for user_id in capture.user_ids:
+                turn.gap(capture, user_id, news.at, capture.closed_at, UNWATCHED)
             turn.set(replace(capture, closed_at=news.at))
         case h.FinaliserLost() if capture.phase is Phase.FINALISING:
             finalise(turn, capture)

@@ -8,6 +8,9 @@ from datetime import datetime, timedelta
 from pbx_plugin.domain.commands import FinaliseMedia
 from pbx_plugin.domain.entries import RecordingFailed, RecordingStored
 
+UNWATCHED = "thrown away: nobody watched who was on the call"
+"""Reason of the gap behind the moment last heard, where what was recorded then may hold somebody who must not be."""
+
 UNNOTICED = timedelta(milliseconds=200)
 """A segment shorter than this is none: two presses in a row, a call that ends as it begins."""
 

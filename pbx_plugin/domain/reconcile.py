@@ -79,7 +79,7 @@ def _bar(turn: Turn, talk: Conversation, users: tuple[str, ...], serving: Captur
     paused = paused_by(turn.call.pauses, talk)
     if paused:
         return Phase.PAUSED, paused
-    if serving is not None and serving.phase is not Phase.REFUSED:
+    if serving is not None and serving.phase is not Phase.REFUSED and not (turn.capacity.away and serving.barred):
         return Phase.PAUSED, ""
     return Phase.REFUSED, refusal(turn.capacity, turn.call, [turn.call.decided[one].decision.rule for one in users])
 

@@ -8,13 +8,13 @@ from uuid import UUID, uuid5
 
 from pbx_plugin.domain.book import Book
 from pbx_plugin.domain.callstate import CallState, Capture, Leg, Phase, effective_marks, stick
-from pbx_plugin.domain.capacity import UNLIMITED, Capacity
+from pbx_plugin.domain.capacity import AWAY, UNLIMITED, Capacity
 from pbx_plugin.domain.commands import Command, Complain, Remember, Write
 from pbx_plugin.domain.entries import Entry, Gap, LegMoved, Marked
 from pbx_plugin.domain.losses import Loss
 from pbx_plugin.domain.policy import Announce
 
-UNHEARD = "the recorder was away"
+UNHEARD = AWAY
 """Reason of the gap of a conversation that was found when the recorder came back."""
 
 
@@ -27,6 +27,7 @@ class Turn:
         self.book = book
         self.at = at
         self.capacity = capacity
+        self.by_asterisk = False
         self._deeds: list[Command] = []
         self._said: list[Entry] = []
 
@@ -53,6 +54,8 @@ class Turn:
     def done(self) -> tuple[CallState, list[Command]]:
         """Return the new call and the commands: what was said, the state to keep, then the deeds."""
         told: list[Command] = [Write(tuple(self._said))] if self._said else []
+        if self.by_asterisk and (self.call != self.before or told):
+            self.call = replace(self.call, told_at=max(self.at, self.call.told_at or self.at))
         if self.call != self.before or told:
             told.append(Remember(self.call.call_id))
         return self.call, told + self._deeds

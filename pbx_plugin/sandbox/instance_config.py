@@ -95,8 +95,9 @@ def base_files(host: str, http_port: int, rtp_first: int, rtp_last: int, moh_dir
         "indications.conf": _INDICATIONS,
         "cdr.conf": "[general]\nenable = yes\n",
         "cdr_custom.conf": f"[mappings]\nMaster.csv => {','.join(CDR_COLUMNS)}\n",
-        "cel.conf": "[general]\nenable = yes\napps = all\nevents = ALL\ndateformat = %F %T.%3q\n",
-        "cel_custom.conf": f"[mappings]\nMaster.csv => {','.join(CEL_COLUMNS)}\n",
+        "cel.conf": "[general]\nenable = yes\napps = all\nevents = ALL\n",
+        "cel_custom.conf": f"[mappings]\nMaster.csv => {','.join(CEL_COLUMNS)}\n"
+        '#tryinclude "pbx-plugin.d/cel_custom.conf"\n',
         "ccss.conf": "[general]\n", "udptl.conf": "[general]\n", "acl.conf": "", "sorcery.conf": "",
         "ari.conf": "[general]\nenabled = no\n", "manager.conf": "[general]\nenabled = no\n",
         "extensions.conf": "[general]\n", "pjsip.conf": "", "cli.conf": "", "aeap.conf": "",

@@ -178,7 +178,9 @@ class Site:
     def _dialplan(self, rulebook: Rulebook) -> None:
         settings = self.settings
         digests = {f"PJSIP/{one.extension}": digest_of(one.extension, self.secrets.phones) for one in RESIDENTS}
-        files = render(rulebook, settings.dialplan, settings.agi, digests, Pjsip(options=LOOPBACK_MEDIA))
+        witness = str(settings.paths.witness)
+        pjsip = Pjsip(options=LOOPBACK_MEDIA)
+        files = render(rulebook, settings.dialplan, settings.agi, digests, pjsip, witness=witness)
         installer = DialplanInstaller(settings.paths.asterisk_etc, settings.paths.backups, AmiLoader(settings.ami))
         installer.install(files, now())
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Protocol
@@ -62,6 +62,7 @@ class OpenMedia:
     out_at: datetime | None
     closed_at: datetime | None
     anchor_channel: str
+    user_ids: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,6 +78,14 @@ class Recall(Protocol):
 
     def open_media(self) -> Sequence[OpenMedia]:
         """Return all segments in states starting, recording or closed, oldest first."""
+        ...
+
+    def ended(self, call_ids: Collection[str]) -> frozenset[str]:
+        """Return which of these calls have ended, or merged into another."""
+        ...
+
+    def media_states(self, media_ids: Collection[str]) -> Mapping[str, str]:
+        """Return the states of these segments; one that nobody knows is left out."""
         ...
 
     def running_calls(self) -> Sequence[RunningCall]:

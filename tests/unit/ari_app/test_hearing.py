@@ -18,6 +18,7 @@ from pbx_plugin.asterisk.ari import AriClient, AriError, AriUnreachableError
 from pbx_plugin.domain import entries as e
 from pbx_plugin.domain.call import Consent
 from pbx_plugin.domain.callstate import CallState, Phase
+from pbx_plugin.domain.losses import UNWATCHED
 from pbx_plugin.services.ports import Journal, Recall, RulebookSource
 from pbx_plugin.settings import Settings
 
@@ -37,6 +38,9 @@ class Pbx(Asterisk):
 
     async def list_bridges(self) -> list[dict[str, Any]]:
         return [{"id": "B1", "technology": "simple_bridge", "channels": list(self.talking)}]
+
+    async def info(self) -> dict[str, Any]:
+        return {"status": {"startup_time": STAMP}}
 
     async def live_recording(self, name: str) -> str | None:
         return name if name in self.live else None
@@ -67,6 +71,9 @@ class Books:
 
 class NothingOpen:
     """Books in which every segment is settled."""
+
+    def media_states(self, media_ids: object) -> dict[str, str]:
+        return {}
 
     def open_media(self) -> tuple[()]:
         return ()
@@ -193,13 +200,28 @@ async def test_parties_that_changed_unheard_end_the_recording_when_asterisk_was_
     await recorder.ends()
 
 
-async def test_a_call_that_ended_unheard_keeps_all_of_its_recording() -> None:
+async def test_of_a_call_that_ended_unheard_and_unwatched_nothing_is_kept_after_the_moment_last_heard() -> None:
     recorder = await Recorder().started()
     await in_a_recorded_call(recorder)
     await recorder.app._resync()
     await recorder.ends()
+    last_heard = AT + timedelta(seconds=5)
     closed = [entry for entry in recorder.disk.said if isinstance(entry, e.RecordingClosed)]
-    assert [entry.at > AT + timedelta(seconds=5) for entry in closed] == [True]
+    assert min(entry.at for entry in closed) == last_heard
+    (gap, *_) = [entry for entry in recorder.disk.said if isinstance(entry, e.Gap)]
+    assert (gap.since, gap.reason) == (last_heard, UNWATCHED)
+    assert gap.until is not None
+
+
+async def test_a_recorder_that_is_catching_up_does_not_count_as_having_heard() -> None:
+    recorder = await Recorder().started()
+    await in_a_recorded_call(recorder)
+    recorder.app._caught_up = False
+    recorder.app._on_heard({"type": "ChannelHold", "timestamp": STAMP})
+    assert recorder.app._heard.last == AT + timedelta(seconds=5)
+    await recorder.app._resync()
+    assert recorder.app._heard.last > AT + timedelta(seconds=5)
+    await recorder.ends()
 
 
 async def test_a_recording_that_goes_on_unheard_is_not_touched() -> None:

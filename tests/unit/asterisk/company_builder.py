@@ -72,8 +72,9 @@ def company(
     )
 
 
-def generated(rulebook: Rulebook, **names: object) -> dict[str, str]:
+def generated(rulebook: Rulebook, *, witness: str = "", **names: object) -> dict[str, str]:
     """Every file, with PJSIP and an outside line."""
     secrets = {d: "0123456789abcdef" * 2 for user in rulebook.users for d in user.devices}
     line = TrunkLine(match=("127.0.0.9",), contact="sip:127.0.0.9:5080")
-    return render(rulebook, Names(**names), Address(), secrets, Pjsip(bind="127.0.0.1:5099", trunk=line))  # type: ignore[arg-type]
+    pjsip = Pjsip(bind="127.0.0.1:5099", trunk=line)
+    return render(rulebook, Names(**names), Address(), secrets, pjsip, witness=witness)  # type: ignore[arg-type]

@@ -144,12 +144,34 @@ def test_consent_is_required_before_anybody_asks_and_only_a_yes_leads_to_the_rec
     assert steps[1:] == [
         Step("", "GotoIf", '$["${PBXREC_CONSENT}" = "refused"]?no'),
         Step("", "Set", "__PBXREC_CONSENT=required"),
+        Step("", "Gosub", "pbxrec-witness,s,1"),
         Step("", "Set", "PBXREC_ROUTE="),
         Step("", "AGI", f"agi://127.0.0.1:4583/consent,{CONSENT}"),
+        Step("", "Gosub", "pbxrec-witness,s,1"),
         Step("", "GotoIf", '$["${PBXREC_ROUTE}" = "yes"]?yes:no'),
         Step("yes", "Goto", "pbxrec-inside,800,1"),
         Step("no", "Goto", "pbxrec-inside,801,1"),
     ]
+
+
+def test_the_log_is_told_of_marks_without_a_step_that_could_end_the_call(plan: Dialplan) -> None:
+    (told, back) = plan["pbxrec-witness"]["s"]
+    assert told.application == "TryExec"
+    assert told.data.startswith("CELGenUserEvent(PBXRecMarks,${PBXREC_CONSENT}|${PBXREC_EVIDENCE}|")
+    assert back.application == "Return"
+
+
+def test_the_witness_is_a_file_that_leads_nowhere_else() -> None:
+    text = generated(company(), witness="/var/lib/pbx-plugin/witness/events.csv")["cel_custom.conf"]
+    assert "[mappings](+)" in text
+    (line,) = [line for line in text.splitlines() if " => " in line]
+    name, _, columns = line.partition(" => ")
+    assert name.lstrip("./") == "var/lib/pbx-plugin/witness/events.csv"
+    assert columns.startswith("pbxrec1,${eventtype},")
+    assert ";" not in columns, "Asterisk would take the rest for a comment"
+    for path in ("relative/events.csv", "/var/../etc/passwd", "/var/lib/a b", "/var/x;y", "/var/x\ny"):
+        with pytest.raises(RenderError, match="witness"):
+            generated(company(), witness=path)
 
 
 def test_a_queue_carries_its_id_before_anyone_rings(plan: Dialplan) -> None:
