@@ -68,7 +68,7 @@ def asterisk_files(ports: Ports, secrets: Secrets) -> dict[str, str]:
 
 def _pjsip(ports: Ports, secrets: Secrets) -> str:
     media = "".join(f"{key} = {value}\n" for key, value in LOOPBACK_MEDIA.items())
-    codecs = "disallow = all\nallow = alaw,ulaw,g722,gsm\ndirect_media = no\ndtmf_mode = auto_info\n"
+    codecs = "disallow = all\nallow = alaw,ulaw,g722,gsm,opus\ndirect_media = no\ndtmf_mode = auto_info\n"
     text = (
         "[global]\ntype = global\nendpoint_identifier_order = ip,username,auth_username,anonymous\n"
         f"[udp]\ntype = transport\nprotocol = udp\nbind = 127.0.0.1:{ports.sip}\n"

@@ -85,7 +85,7 @@ PARKING = "[general]\n[default]\ncontext = sandbox-parked\nparkext = 800\nparkpo
 
 VOICEMAIL_BOXES = "[general]\nformat = wav\nmaxsilence = 0\n[default]\n201 => 1234,Anna Always\n"
 
-PHONE_OPTIONS = {"call_group": "1", "pickup_group": "1", "allow": "alaw,ulaw,g722,gsm"}
+PHONE_OPTIONS = {"call_group": "1", "pickup_group": "1", "allow": "alaw,ulaw,g722,gsm,opus"}
 """All phones may pick each other's calls up, and choose their codec."""
 
 
