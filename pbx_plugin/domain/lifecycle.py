@@ -29,12 +29,13 @@ from pbx_plugin.domain.entries import (
     RecordingStarted,
 )
 from pbx_plugin.domain.losses import UNWATCHED
-from pbx_plugin.domain.reconcile import discard, finalise, reconcile
+from pbx_plugin.domain.reconcile import GIVEN_UP, discard, finalise, reconcile
 from pbx_plugin.domain.settling import settle, unsettle
 from pbx_plugin.domain.turn import Turn
 
-AT_ONCE = timedelta(seconds=2)
-"""A recording that Asterisk ends sooner than this after its start is refused by it, a full disk for one."""
+AT_ONCE = timedelta(seconds=5)
+"""A recording that Asterisk ends sooner than this after its start is refused by it, a full disk for one: that shows
+when its first 32 kB are to be written, after 2 s."""
 
 TOLD_BY_ASTERISK = (
     h.LegAppeared,
@@ -141,6 +142,8 @@ def _advance(turn: Turn, happening: h.Happening) -> tuple[CallState, list[Comman
             pausing.end_those_over(turn)
         case h.ClockMoved():
             _clock_moved(turn, happening)
+        case h.Mixed():
+            turn.call = replace(turn.call, mixing=happening.mixing)
         case h.MediaErased():
             withdrawal.erased(turn, happening.media)
         case h.EraserLost() if happening.media in turn.call.erasing:
@@ -306,7 +309,7 @@ def _capture_news(turn: Turn, news: CaptureNews) -> None:
                 capture = replace(capture, closed_at=news.at)
                 # One that never began was not refused: it ended with the run of the recorder that had asked for it.
                 if capture.in_at and news.at - capture.in_at < AT_ONCE:
-                    _give_up(turn, capture, "Asterisk ended the recording at once")
+                    _give_up(turn, capture)
             finalise(turn, capture)
         case h.MediaSettled() if capture.phase is Phase.FINALISING:
             turn.drop(capture)
@@ -326,11 +329,11 @@ def _capture_news(turn: Turn, news: CaptureNews) -> None:
             pass  # doubled news
 
 
-def _give_up(turn: Turn, capture: Capture, why: str) -> None:
-    """Leave a failed capture in the place of one that ended, so that its conversation is not tried in a loop."""
+def _give_up(turn: Turn, capture: Capture) -> None:
+    """Leave a refused capture in the place of one that ended, so that its conversation is not tried in a tight loop."""
     media = turn.next_id("media")
     anew = replace(capture, media=media, intended_at=None, in_at=None, out_at=None, closed_at=None, unheard_since=None)
-    turn.miss(anew, Phase.FAILED, turn.at, why)
+    turn.miss(anew, Phase.REFUSED, turn.at, GIVEN_UP)
 
 
 def _announced(turn: Turn, capture: Capture, news: h.AnnouncementDone) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from datetime import timedelta
 from uuid import UUID, uuid5
 
 from pbx_plugin.domain import naming
@@ -28,6 +29,11 @@ from pbx_plugin.domain.settling import may_come_back
 from pbx_plugin.domain.toggle import ON_DEMAND_RULE, TONE_ON
 from pbx_plugin.domain.turn import UNHEARD, Turn
 from pbx_plugin.domain.withdrawal import erase
+
+GIVEN_UP = "Asterisk ended the recording at once"
+"""Why nothing is recorded for a while, although it could be asked for: the disk that Asterisk writes to is full."""
+
+TRIED_AGAIN_AFTER = timedelta(seconds=10)
 
 
 def reconcile(turn: Turn) -> None:
@@ -67,7 +73,7 @@ def _serve(turn: Turn, talk: Conversation, users: tuple[str, ...]) -> None:
         turn.miss(_new(turn, talk, users, phase), phase, turn.at, why)
     elif serving is None or serving.barred:
         _plan(turn, talk, users)
-        if serving is not None and serving.phase is Phase.REFUSED:
+        if serving is not None and serving.phase is Phase.REFUSED and serving.failure != GIVEN_UP:
             _tell_switched_on(turn, talk, users)
     elif serving.phase is Phase.STARTING and serving.intended_at is None:
         _start(turn, serving, talk)
@@ -79,6 +85,8 @@ def _bar(turn: Turn, talk: Conversation, users: tuple[str, ...], serving: Captur
     paused = paused_by(turn.call.pauses, talk)
     if paused:
         return Phase.PAUSED, paused
+    if serving is not None and serving.failure == GIVEN_UP and turn.at - serving.since < TRIED_AGAIN_AFTER:
+        return Phase.REFUSED, GIVEN_UP
     if serving is not None and serving.phase is not Phase.REFUSED and not (turn.capacity.away and serving.barred):
         return Phase.PAUSED, ""
     return Phase.REFUSED, refusal(turn.capacity, turn.call, [turn.call.decided[one].decision.rule for one in users])

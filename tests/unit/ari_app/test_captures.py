@@ -119,9 +119,23 @@ def test_a_recording_that_asterisk_ends_at_once_is_not_begun_again_and_again() -
     assert story.board.calls == {}
 
 
+def test_what_asterisk_refused_is_tried_again_now_and_then_and_the_gap_is_whole() -> None:
+    story = Story().tell(INCOMING.format(to=111) + "4.0 press A1")
+    (first,) = story.call.captures
+    story.at = NOON + timedelta(seconds=6.1)  # a disk is full: its first 32 kB could not be written
+    story.happen(h.CaptureEnded(story.at, first))
+    story.tell("16.0 clock")
+    assert len(story.commands(c.StartCapture)) == 1
+    story.tell("16.2 clock\n16.5 clock")
+    assert len(story.commands(c.StartCapture)) == 2
+    assert story.tones() == ["toggle-on"], "nobody hears a tone for each attempt"
+    story.tell("19.0 gone A1\n19.0 gone T1")
+    assert story.missed() == [("u111", 6.1, 16.2, "Asterisk ended the recording at once")]
+
+
 def test_a_recording_that_asterisk_ended_later_goes_on_as_a_new_segment() -> None:
     story = Story().tell(INCOMING.format(to=101))
     (first,) = story.call.captures
-    story.at = NOON + timedelta(seconds=6)
+    story.at = NOON + timedelta(seconds=8.5)
     story.happen(h.CaptureEnded(story.at, first))
-    assert [segment[1:3] for segment in story.segments()] == [(3.0, 6.0), (6.0, None)]
+    assert [segment[1:3] for segment in story.segments()] == [(3.0, 8.5), (8.5, None)]
