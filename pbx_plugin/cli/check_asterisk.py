@@ -6,6 +6,7 @@ import asyncio
 import base64
 import configparser
 import json
+import re
 import socket
 from collections.abc import Iterator
 from datetime import datetime
@@ -20,7 +21,12 @@ from pbx_plugin.cli.check import Check, fail, ok, warn
 from pbx_plugin.settings import Settings
 
 TIMEOUT = 4.0
-OLDEST = 20
+NEW_ENOUGH, OLDEST_TRIED = 20, (16, 28)
+OLD_LACKS = (
+    "a call between a wideband phone (G.722) and a narrowband line (alaw, ulaw) is recorded with pieces of each side in "
+    "the other"
+)
+"""What was measured on 16.28 and is not so on 22; all else that was tried there is the same."""
 CLOCK_DRIFT = 2.0
 CLOCK_WRONG = 30.0
 
@@ -42,13 +48,25 @@ def ari(settings: Settings, now: datetime) -> Iterator[Check]:
         return
     system = body.get("system")
     version = str(system.get("version", "unknown")) if isinstance(system, dict) else "unknown"
-    major = version.partition(".")[0]
-    if major.isdigit() and int(major) < OLDEST:
-        yield warn("ARI", f"Asterisk {version} at {where} is older than {OLDEST}", f"use Asterisk {OLDEST} or newer")
-    else:
-        yield ok("ARI", f"Asterisk {version} at {where}")
+    yield asterisk_version(version, where)
     yield _recorder(settings, now)
     yield _clock(date, now)
+
+
+def asterisk_version(version: str, where: str) -> Check:
+    """Look whether this version of Asterisk is one that recording was tried on; of an old one say what it lacks."""
+    numbers = re.match(r"(?:certified[/-])?(\d+)\.(\d+)", version)
+    known = (int(numbers[1]), int(numbers[2])) if numbers else (NEW_ENOUGH, 0)
+    told = f"Asterisk {version} at {where}"
+    if known >= (NEW_ENOUGH, 0):
+        return ok("ARI", told)
+    if known < OLDEST_TRIED:
+        oldest = ".".join(map(str, OLDEST_TRIED))
+        return warn("ARI", f"{told} is older than {oldest}, on which nothing was tried", "use Asterisk 22")
+    mend = (
+        "use Asterisk 22; until then let phones and lines have codecs of one rate only (disallow = all, allow = alaw)"
+    )
+    return warn("ARI", f"{told} is older than {NEW_ENOUGH}; as seen on 16.28, {OLD_LACKS}", mend)
 
 
 def ami(settings: Settings) -> Check:

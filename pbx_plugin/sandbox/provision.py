@@ -32,6 +32,7 @@ class Release:
     newest: int
     suites: tuple[str, ...]
     folder: str
+    packages: tuple[str, ...] = ("asterisk",)
     retired: bool = False
 
     def fits(self, version: str) -> bool:
@@ -42,7 +43,7 @@ class Release:
 CURRENT = Release("22", 20, 9999, ("forky", "sid"), "asterisk")
 """The Asterisk of today; a machine's own of version 20 or newer will do as well."""
 
-OLD_END = Release("16", 16, 16, ("bullseye",), "asterisk-16", retired=True)
+OLD_END = Release("16", 16, 16, ("bullseye",), "asterisk-16", ("asterisk", "asterisk-voicemail"), retired=True)
 """The oldest Asterisk the product is tried on: 16.28, of Debian bullseye."""
 
 RELEASES = {release.name: release for release in (CURRENT, OLD_END)}
@@ -96,7 +97,7 @@ def ensure_asterisk(say: Callable[[str], None] = lambda _line: None, release: Re
     if found is not None:
         return found
     tree = tree_dir(release)
-    unpack_asterisk(tree, release.suites, say, retired=release.retired)
+    unpack_asterisk(tree, release.suites, release.packages, say, retired=release.retired)
     found = _unpacked(release)
     if found is None:
         raise ProvisionError(f"Asterisk was unpacked into {tree}, but does not run there as version {release.name}")

@@ -31,11 +31,13 @@ UNNEEDED = ("usr/share/doc", "usr/share/man", "usr/share/locale", "usr/share/inf
 Say = Callable[[str], None]
 
 
-def unpack_asterisk(tree: Path, suites: Sequence[str], say: Say, *, retired: bool = False) -> None:
+def unpack_asterisk(
+    tree: Path, suites: Sequence[str], names: Sequence[str], say: Say, *, retired: bool = False
+) -> None:
     """Make `tree` a folder with Asterisk and every library it needs; returns at once when `tree` exists.
 
-    `suites` are Debian's releases in the order they are tried; `retired` ones may be signed with keys Debian has put
-    aside.
+    `names` are the packages to have; they bring what they need. `suites` are Debian's releases in the order they are
+    tried; `retired` ones may be signed with keys Debian has put aside.
 
     The folder gets its name only when it is complete, so a run that is cut short leaves nothing that looks finished.
     A second process waits for the first.
@@ -53,7 +55,7 @@ def unpack_asterisk(tree: Path, suites: Sequence[str], say: Say, *, retired: boo
             shutil.rmtree(left_over, ignore_errors=True)
         work = Path(tempfile.mkdtemp(prefix=f"{tree.name}.making-", dir=tree.parent))
         try:
-            packages = _fetch(work, suites, retired, say)
+            packages = _fetch(work, suites, names, retired, say)
             say(f"Unpacking {len(packages)} packages")
             made = work / "tree"
             _unpack(packages, made)
@@ -73,18 +75,18 @@ def _alone(lock: Path, say: Say) -> Iterator[None]:
         yield
 
 
-def _fetch(work: Path, suites: Sequence[str], retired: bool, say: Say) -> list[Path]:
+def _fetch(work: Path, suites: Sequence[str], names: Sequence[str], retired: bool, say: Say) -> list[Path]:
     mirror = os.environ.get(ARCHIVE) or _mirror(work)
-    names = (KEYRINGS, REMOVED_KEYRINGS) if retired else (KEYRINGS,)
+    kinds = (KEYRINGS, REMOVED_KEYRINGS) if retired else (KEYRINGS,)
     failures = []
     for suite in suites:
-        for number, keyring in enumerate(_keyrings(work, names)):
+        for number, keyring in enumerate(_keyrings(work, kinds)):
             apt = Apt(work / f"{suite}-{number}", f"{mirror} {suite} main", keyring)
             say(f"Asking Debian's package lists ({suite}) for Asterisk")
             failure = apt.run("update", "-qq", "--error-on=any")
             if failure is None:
                 say("Fetching Asterisk and what it needs, about 80 MB")
-                failure = apt.run("install", "-qq", "--download-only", "asterisk", progress=say)
+                failure = apt.run("install", "-qq", "--download-only", *names, progress=say)
             if failure is None:
                 return apt.packages()
             failures.append(failure)

@@ -52,7 +52,8 @@ class _Ari(BaseHTTPRequestHandler):
     server: _Server
 
     def do_GET(self) -> None:
-        known = {"/ari/asterisk/info": b'{"system": {"version": "22.1.0"}}', "/ari/applications/pbxrec": b"{}"}
+        system = f'{{"system": {{"version": "{self.server.version}"}}}}'.encode()
+        known = {"/ari/asterisk/info": system, "/ari/applications/pbxrec": b"{}"}
         allowed = self.headers.get("Authorization", "") != "" and not self.server.refusing
         self.send_response_only(200 if allowed and self.path in known else 404 if allowed else 401)
         self.send_header("Date", format_datetime(clock.now() + self.server.drift, usegmt=True))
@@ -65,6 +66,7 @@ class _Ari(BaseHTTPRequestHandler):
 
 class _Server(ThreadingHTTPServer):
     refusing = False
+    version = "22.1.0"
     drift = clock.now() - clock.now()
 
 
@@ -263,3 +265,24 @@ def test_an_answering_agi_service_and_a_dialplan_out_of_date_are_told(site: Site
     for name, text in site.does("dialplan", "show", "--json").data["files"].items():
         (etc / "pbx-plugin.d" / name).write_text(text, encoding="utf-8")
     assert checks(site)["dialplan"]["health"] == "ok"
+
+
+@pytest.mark.parametrize(
+    ("version", "health", "told"),
+    [
+        ("20.0.0", "ok", ""),
+        ("certified-20.7-cert2", "ok", ""),
+        ("GIT-master-0123abcd", "ok", ""),
+        ("16.28.0~dfsg-0+deb11u4", "warn", "wideband phone"),
+        ("18.26.4", "warn", "wideband phone"),
+        ("certified/18.9-cert9", "warn", "wideband phone"),
+        ("16.2.1~dfsg-1", "warn", "older than 16.28"),
+        ("13.38.3", "warn", "older than 16.28"),
+    ],
+)
+def test_of_an_old_asterisk_it_is_said_what_it_lacks(
+    site: Site, asterisk: _Server, version: str, health: str, told: str
+) -> None:
+    asterisk.version = version
+    found = checks(site)["ARI"]
+    assert (found["health"], told in found["what"], version in found["what"]) == (health, True, True)
