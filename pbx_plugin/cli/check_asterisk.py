@@ -23,7 +23,7 @@ from pbx_plugin.settings import Settings
 TIMEOUT = 4.0
 NEW_ENOUGH, OLDEST_TRIED = 20, (16, 28)
 OLD_LACKS = (
-    "a call between a wideband phone (G.722) and a narrowband line (alaw, ulaw) is recorded with pieces of each side in "
+    "a call between a wideband phone (G.722) and a narrowband line (alaw) is recorded with pieces of each side in "
     "the other"
 )
 """What was measured on 16.28 and is not so on 22; all else that was tried there is the same."""
