@@ -30,7 +30,10 @@ class Circumstances:
 
     def presented_to(self, *policies: GroupPolicy) -> str:
         """Return the first group with one of these policies that the call was presented to, or an empty string."""
-        return next((group for group, policy in self.groups if policy in policies), "")
+        for group, policy in self.groups:
+            if policy in policies:
+                return group
+        return ""
 
     @property
     def everybody(self) -> tuple[User | Party | Number, ...]:
@@ -69,9 +72,8 @@ def decide(facts: Facts, policy: PolicyVersion, exclusions: ExclusionIndex) -> D
     Pure: the same arguments give the same decision. Total: any facts give one. ``exclusions`` were indexed at the
     time of the question; ``policy`` is the version that was in force when the call began.
     """
-    case = Circumstances(
-        facts, policy, exclusions, marks_in_force(facts.marks, policy), _groups(facts.marks.presented_to, policy)
-    )
+    marks = facts.marks
+    case = Circumstances(facts, policy, exclusions, marks_in_force(marks, policy), _groups(marks.presented_to, policy))
     trace: list[TraceStep] = []
     for rule in RULES:
         verdict, why = rule.judge(case)
@@ -101,6 +103,8 @@ def marks_in_force(marks: Marks, policy: PolicyVersion) -> Marks:
 
 
 def _groups(presented_to: tuple[str, ...], policy: PolicyVersion) -> tuple[tuple[str, GroupPolicy], ...]:
+    if not presented_to:
+        return ()
     return tuple((group, policy.groups.get(group, GroupPolicy.NOT_APPLICABLE)) for group in presented_to)
 
 
@@ -132,7 +136,9 @@ def _announcement(case: Circumstances) -> Announce | None:
     company's border whose far end is not known counts as one with somebody outside.
     """
     facts = case.facts
-    outside = sum(party.external for party in facts.others)
+    outside = 0
+    for party in facts.others:
+        outside += party.user is None
     if not facts.others and facts.direction is not Direction.INTERNAL:
         outside = 1
     consented = case.marks.consent is Consent.GIVEN and outside == 1

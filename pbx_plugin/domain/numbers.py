@@ -93,6 +93,9 @@ def number_key(raw: str) -> str:
 
     ``00`` is written ``+``; what is no number (``anonymous``) is compared without regard to case.
     """
+    # Most of what is asked for is plain digits already, and every decision asks several times.
+    if len(raw) <= LONGEST and raw.isascii() and (raw.isdigit() or not raw):
+        return raw if raw[:2] != "00" else _DOUBLE_ZERO.sub("+", raw)
     return _key(raw[: LONGEST + 1])
 
 

@@ -23,7 +23,7 @@ from pbx_plugin.domain.entries import Entry, LegMoved, Side
 from pbx_plugin.domain.naming import Sense, spool_name
 from pbx_plugin.domain.policy import DepartmentRule, Exclusion, PolicyVersion
 from pbx_plugin.domain.rulebook import Rulebook, Tenant
-from pbx_plugin.sandbox.bench_figures import Result, Spread, Table, number, ranged
+from pbx_plugin.sandbox.bench_figures import Aim, Result, Spread, Table, number, ranged
 from pbx_plugin.sandbox.signals import bursts, write_wav
 from pbx_plugin.storage.finalise import finalise
 from pbx_plugin.storage.job import FinaliseJob
@@ -33,6 +33,8 @@ Say = Callable[[str], None]
 
 LENGTHS = {"1 minute": 60, "10 minutes": 600, "1 hour": 3600}
 PEOPLE = 10_000
+DECISIONS_A_SECOND = 50_000
+TIMES_REAL_TIME = 2_500
 _TENANT = str(uuid.UUID(int=1))
 _PERIOD_S = 20
 
@@ -52,6 +54,7 @@ def finalising(folder: Path, runs: int, say: Say) -> Result:
         row += [_other(tool, path, job, seconds, runs) for tool, path in others.items()]
         rows.append(tuple(row))
         shutil.rmtree(job.spool.parent)
+    slowest = min(figures.values())
     return Result(
         name="finalise",
         title="Finalising",
@@ -63,6 +66,13 @@ def finalising(folder: Path, runs: int, say: Say) -> Result:
         ),
         runs=f"{runs} runs each.",
         tables=(Table(("length", "x real time per core", "ms from start to end", "sox, x", "ffmpeg, x"), tuple(rows)),),
+        aims=(
+            Aim(
+                f"at least {TIMES_REAL_TIME:,} times real time a core",
+                f"{number(slowest)}, where it was slowest",
+                slowest >= TIMES_REAL_TIME,
+            ),
+        ),
         figures=figures,
         seconds=time.monotonic() - began,
     )
@@ -149,6 +159,13 @@ def deciding(rounds: int, say: Say) -> Result:
                     ("microseconds a decision", number(1e6 / speed.median)),
                     ("indexing the rulebook, ms, once a change", number(indexing)),
                 ),
+            ),
+        ),
+        aims=(
+            Aim(
+                f"at least {DECISIONS_A_SECOND:,} decisions a second and core",
+                f"{number(speed.median)}",
+                speed.median >= DECISIONS_A_SECOND,
             ),
         ),
         figures={"decisions per second": speed.median, "indexing ms": indexing},

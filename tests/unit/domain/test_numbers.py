@@ -165,3 +165,11 @@ def test_a_companys_own_emergency_number_may_be_a_long_one() -> None:
 def test_only_a_short_emergency_number_is_known_behind_the_outside_line() -> None:
     assert is_emergency(Number("01813"), ("1813",), "DK", outgoing=True)
     assert not is_emergency(Number("070101155"), ("70101155",), "DK", outgoing=True)
+
+
+@given(digits=st.text("0123456789", max_size=LONGEST + 2), blank=st.sampled_from([" {}", "{} ", "\t{}"]))
+def test_plain_digits_are_compared_as_any_other_spelling_of_them_is(digits: str, blank: str) -> None:
+    if len(digits) < LONGEST:
+        assert number_key(digits) == number_key(blank.format(digits))
+    assert len(number_key(digits)) <= LONGEST
+    assert not digits.startswith("001") or len(digits) > LONGEST or number_key(digits) == f"+{digits[2:]}"
