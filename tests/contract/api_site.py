@@ -7,7 +7,7 @@ import threading
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 from ipaddress import ip_network
 from pathlib import Path
 from time import monotonic
@@ -212,7 +212,7 @@ class ApiStage:
             "version": "2",
         }
         self.call(company, f"170000000{digit}.1", NOON)
-        evidence = f"evidence-{tenant.id}"
+        evidence = str(uuid5(NAMESPACE_OID, f"evidence {tenant.id}"))
         self.apply(
             ConsentTaken(
                 *(evidence, tenant.id, f"170000000{digit}.1", f"170000000{digit}.1", consent.number, "31200118"),
@@ -237,7 +237,7 @@ class ApiStage:
         with socket.create_server(("127.0.0.1", 0)) as listening:
             thread = threading.Thread(target=server.run, kwargs={"sockets": [listening]})
             thread.start()
-            self.url = "http://127.0.0.1:{}".format(listening.getsockname()[1])
+            self.url = f"http://127.0.0.1:{listening.getsockname()[1]}"
             try:
                 yield self.url
             finally:
@@ -249,7 +249,3 @@ class ApiStage:
         """Return a program that shows a token."""
         headers = {"Authorization": f"Bearer {secret}"} if secret else {}
         return httpx2.Client(base_url=self.url, headers=headers, timeout=20, trust_env=False)
-
-
-def utc(*numbers: int) -> datetime:
-    return datetime(*numbers, tzinfo=UTC)  # type: ignore[misc,arg-type]
