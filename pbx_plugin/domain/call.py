@@ -91,6 +91,18 @@ class Marks:
 
 
 @dataclass(frozen=True, slots=True)
+class Mixing:
+    """What other calls bring to a call while somebody's phone mixes them: two calls of one user, neither on hold.
+
+    ``channels`` are the legs of such users in this call; ``marks`` and ``excluded`` are the other calls'.
+    """
+
+    channels: frozenset[str]
+    marks: Marks = field(default_factory=Marks)
+    excluded: str = ""
+
+
+@dataclass(frozen=True, slots=True)
 class User:
     """A person of the company, as they are at one moment.
 

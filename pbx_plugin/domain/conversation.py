@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import dataclass
 
-from pbx_plugin.domain.call import Direction, Number, Switch
+from pbx_plugin.domain.call import Direction, Mixing, Number, Switch
 from pbx_plugin.domain.callstate import CallState, Leg
 from pbx_plugin.domain.decision import Facts
 
@@ -62,6 +62,7 @@ def facts_of(call: CallState, talk: Conversation, leg: Leg) -> Facts:
     """Return the facts of one user's part in a conversation of the call. ``leg`` must be a user's."""
     if leg.user is None:
         raise ValueError(f"leg {leg.channel} has no user")
+    mixing = call.mixing if call.mixing and call.mixing.channels & talk.members else Mixing(frozenset())
     outside = talk.outside
     if not outside:
         direction = Direction.INTERNAL
@@ -75,9 +76,9 @@ def facts_of(call: CallState, talk: Conversation, leg: Leg) -> Facts:
         others=tuple(other.party for other in talk.legs if other.channel != leg.channel),
         ddi=call.ddi if direction is Direction.INCOMING else Number(),
         dialled=call.dialled,
-        marks=call.marks,
+        marks=call.marks.merged(mixing.marks),
         switch=call.switches.get(leg.user.id, Switch.UNTOUCHED),
         off_at_start=call.off_at_start,
-        excluded=call.excluded,
+        excluded=call.excluded or mixing.excluded,
         announced=bool(outside) and all(far.channel in call.announced for far in outside),
     )

@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from enum import StrEnum
 
-from pbx_plugin.domain.call import Consent
+from pbx_plugin.domain.call import Consent, Mixing
 from pbx_plugin.domain.losses import Loss
 
 
@@ -264,6 +264,15 @@ class ClockMoved:
 
 
 @dataclass(frozen=True, slots=True)
+class Mixed:
+    """A user's phone mixes this call with others, or they changed, or it does no more (``mixing`` is None)."""
+
+    at: datetime
+    call_id: str
+    mixing: Mixing | None
+
+
+@dataclass(frozen=True, slots=True)
 class RulesChanged:
     """A new exclusion may be in force; it acts at once, on running calls too."""
 
@@ -295,6 +304,7 @@ Happening = (
     | MediaErased
     | EraserLost
     | ClockMoved
+    | Mixed
     | RulesChanged
 )
 """Anything that :func:`pbx_plugin.domain.lifecycle.advance` takes."""

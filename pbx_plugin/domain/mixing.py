@@ -1,0 +1,65 @@
+"""Calls that a phone mixes: two calls of one user, neither on hold, are one conversation, and the strictest mark wins.
+
+Asterisk does not tell of it: to it they are two calls. So it is taken for granted whenever a user is in two calls at
+once and has put neither on hold; as long as that lasts, each call has the marks of the others beside its own.
+"""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Iterable
+from dataclasses import replace
+
+from pbx_plugin.domain import happenings as h
+from pbx_plugin.domain.call import Marks, Mixing
+from pbx_plugin.domain.callstate import CallState, Leg
+
+
+def mixings(calls: Iterable[CallState], coming: h.LegJoined | h.LegHeld | None = None) -> dict[str, Mixing | None]:
+    """Return for each call what others bring to it, None where they bring nothing.
+
+    Calls are mixed through others too: who hears both ends of a chain hears all of it. ``coming`` is about to happen
+    and taken into account.
+    """
+    all_calls = {call.call_id: call for call in calls}
+    heard = _heard(all_calls.values(), coming)
+    groups = _groups(heard)
+    found: dict[str, Mixing | None] = {}
+    for call_id in all_calls:
+        others = [all_calls[other] for other in groups.get(call_id, ()) if other != call_id]
+        marks = Marks()
+        for other in others:
+            marks = marks.merged(other.marks)
+        excluded = next((other.excluded for other in others if other.excluded), "")
+        own = frozenset(channel for where in heard.values() if len(where) > 1 for channel in where.get(call_id, ()))
+        found[call_id] = Mixing(own, marks, excluded) if marks != Marks() or excluded else None
+    return found
+
+
+def _heard(calls: Iterable[CallState], coming: h.LegJoined | h.LegHeld | None) -> dict[str, dict[str, list[str]]]:
+    """Return by user the calls in which they are heard, and on which channels."""
+    heard: dict[str, dict[str, list[str]]] = defaultdict(dict)
+    for call in calls:
+        for leg in call.legs.values():
+            now = _about_to(leg, coming)
+            if now.user is not None and now.bridge and now.talking and not now.held:
+                heard[now.user.id].setdefault(call.call_id, []).append(now.channel)
+    return heard
+
+
+def _about_to(leg: Leg, coming: h.LegJoined | h.LegHeld | None) -> Leg:
+    if coming is None or coming.channel != leg.channel:
+        return leg
+    if isinstance(coming, h.LegHeld):
+        return replace(leg, held=coming.held)
+    return replace(leg, bridge=coming.bridge, talking=coming.talking)
+
+
+def _groups(heard: dict[str, dict[str, list[str]]]) -> dict[str, tuple[str, ...]]:
+    """Return for each call that is mixed all calls that it is mixed with, itself included, in a fixed order."""
+    groups: dict[str, set[str]] = {}
+    for where in heard.values():
+        if len(where) > 1:
+            one = set(where).union(*(groups.get(call_id, ()) for call_id in where))
+            groups.update(dict.fromkeys(one, one))
+    return {call_id: tuple(sorted(group)) for call_id, group in groups.items()}

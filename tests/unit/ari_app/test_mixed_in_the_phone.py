@@ -1,0 +1,111 @@
+"""A user's phone mixes two of its calls: neither is on hold, so they are one conversation, and the strictest wins."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import pytest
+from call_story import TENANT, Story, rules
+
+from pbx_plugin.domain import commands as c
+from pbx_plugin.domain.policy import Exclusion
+
+REFUSER_ON_HOLD = """
+    0.0 ring T1 trunk +4531200118 > +4570100101
+    0.0 mark T1 consent=refused
+    0.1 down A1 101 linked-T1
+    1.0 join T1 B1
+    1.0 join A1 B1
+    2.0 hold A1
+"""
+A_COLLEAGUE_IS_CALLED = """
+    3.0 ring A2 101 > 102
+    3.1 down C1 102 linked-A2
+    4.0 join C1 B2
+    4.0 join A2 B2
+"""
+
+
+def test_a_refuser_on_hold_bars_nothing_and_taken_into_the_talk_cuts_it() -> None:
+    story = Story().tell(REFUSER_ON_HOLD + A_COLLEAGUE_IS_CALLED + "6.0 unhold A1\n 9.0 gone T1\n 9.0 gone A1")
+    assert [segment[:3] for segment in story.segments()[:2]] == [("u101", 4.0, 6.0), ("u102", 4.0, 6.0)]
+    assert [segment[1] for segment in story.segments()[2:]] == [9.0, 9.0], (
+        "after the refuser is gone it is theirs again"
+    )
+    assert ("u102", "never", 3) in story.verdicts()
+
+
+def test_a_talk_that_begins_beside_a_refuser_who_is_not_on_hold_never_begins_to_be_recorded() -> None:
+    story = Story().tell(REFUSER_ON_HOLD.replace("2.0 hold A1", "") + A_COLLEAGUE_IS_CALLED)
+    assert story.commands(c.StartCapture) == []
+    assert [verdict[1:] for verdict in story.verdicts()[-2:]] == [("never", 3), ("never", 3)]
+
+
+def test_a_refuser_who_is_answered_beside_a_recorded_talk_cuts_it_there() -> None:
+    story = Story().tell(
+        """
+        0.0 ring A2 101 > 102
+        0.1 down C1 102 linked-A2
+        1.0 join C1 B2
+        1.0 join A2 B2
+        2.0 ring T1 trunk +4531200118 > +4570100101
+        2.0 mark T1 consent=refused
+        2.1 down A1 101 linked-T1
+        5.0 join T1 B1
+        5.0 join A1 B1
+        8.0 hold A1
+        """
+    )
+    assert [segment[:3] for segment in story.segments()] == [
+        ("u101", 1.0, 5.0),
+        ("u102", 1.0, 5.0),
+        ("u101", 8.0, None),
+        ("u102", 8.0, None),
+    ]
+
+
+def test_who_is_excluded_bars_the_other_call_too() -> None:
+    book = replace(rules(), exclusions={TENANT: (Exclusion("x1", "+4531200118"),)})
+    beside = REFUSER_ON_HOLD.replace("consent=refused", "").replace("2.0 hold A1", "")
+    story = Story(book).tell(beside + A_COLLEAGUE_IS_CALLED)
+    assert story.segments() == []
+    assert {verdict[1:] for verdict in story.verdicts()} == {("never", 2)}
+
+
+def test_a_mark_reaches_through_two_phones() -> None:
+    """The colleague, too, mixes what she hears into a call of her own."""
+    beside = REFUSER_ON_HOLD.replace("2.0 hold A1", "")
+    story = Story().tell(
+        beside
+        + A_COLLEAGUE_IS_CALLED
+        + """
+        5.0 ring C2 102 > 103
+        5.1 down D1 103 linked-C2
+        6.0 join D1 B3
+        6.0 join C2 B3
+        """
+    )
+    assert story.segments() == []
+    assert ("u103", "never", 3) in story.verdicts()
+
+
+def test_two_calls_without_a_mark_are_both_recorded_and_not_cut() -> None:
+    plain = REFUSER_ON_HOLD.replace("0.0 mark T1 consent=refused", "")
+    story = Story().tell(plain + A_COLLEAGUE_IS_CALLED + "6.0 unhold A1\n 9.0 gone T1\n 9.0 gone A1")
+    assert [(user, round(since, 1), until) for user, since, until, _ in story.segments()] == [
+        ("u101", 1.0, 2.0),
+        ("u101", 4.0, None),
+        ("u102", 4.0, None),
+        ("u101", 6.0, 9.0),
+    ]
+
+
+@pytest.mark.parametrize("press", ["withdraw A2", "withdraw C1"])
+def test_consent_taken_back_in_one_call_ends_the_other_too(press: str) -> None:
+    plain = REFUSER_ON_HOLD.replace("0.0 mark T1 consent=refused", "").replace("2.0 hold A1", "")
+    story = Story().tell(plain + A_COLLEAGUE_IS_CALLED + f"6.0 {press}")
+    assert [segment[:3] for segment in story.segments()] == [
+        ("u101", 1.0, 6.0),
+        ("u101", 4.0, 6.0),
+        ("u102", 4.0, 6.0),
+    ]
