@@ -1,10 +1,16 @@
-"""Keeps several processes running: each in its own process group, restarted with back-off, all stopped together."""
+"""Keeps several processes running: each in its own process group, restarted with back-off, all stopped together.
+
+On Linux they are told to end (SIGTERM) when this process is gone, however it went: killed, it could not tell them, and
+the next one could not start while the old ones hold ports and journals.
+"""
 
 from __future__ import annotations
 
+import ctypes
 import os
 import signal
 import subprocess
+import sys
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
@@ -15,6 +21,9 @@ LONGEST_PAUSE = 30.0
 STEADY = 60.0
 """After so many seconds of life a process counts as well, and its next restart is quick again."""
 LOOK_EVERY = 0.2
+
+PR_SET_PDEATHSIG = 1
+"""From Linux's ``<sys/prctl.h>``: which signal a process gets when the thread that started it ends."""
 
 
 @dataclass
@@ -47,6 +56,7 @@ class Supervisor:
         self._wait = wait
         self._shortest_pause = shortest_pause
         self._patience = patience
+        self._ends_with_us = _ends_with(os.getpid())
 
     def run(self) -> None:
         """Start everything, restart what dies, and stop everything when ``wait`` says so, however this ends."""
@@ -90,9 +100,32 @@ class Supervisor:
             self._say(f"{charge.name} ended ({_ending(code)}): started again in {charge.pause:g} s")
             charge.pause = min(charge.pause * 2, LONGEST_PAUSE)
         if now >= charge.due:
-            charge.process = subprocess.Popen(charge.command, stdin=subprocess.DEVNULL, start_new_session=True)
+            charge.process = subprocess.Popen(
+                charge.command,
+                stdin=subprocess.DEVNULL,
+                start_new_session=True,
+                preexec_fn=self._ends_with_us,  # noqa: PLW1509  # there is one thread only
+            )
             charge.started = now
             self._say(f"{charge.name} started (process {charge.process.pid})")
+
+
+def _ends_with(parent: int) -> Callable[[], None] | None:
+    """Return what a child does before it becomes its command, so that it ends with ``parent``; None where it cannot.
+
+    It runs between fork and exec, where little is safe: the library is looked up here, before the fork.
+    """
+    if sys.platform != "linux":
+        return None
+    prctl = ctypes.CDLL(None).prctl
+
+    def bind() -> None:
+        prctl(PR_SET_PDEATHSIG, int(signal.SIGTERM), 0, 0, 0)
+        # Only a death from now on is told. A parent that died a moment ago has been replaced by another.
+        if os.getppid() != parent:
+            os._exit(1)
+
+    return bind
 
 
 def _signal(charge: _Charge, number: signal.Signals) -> None:

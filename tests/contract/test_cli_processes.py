@@ -100,6 +100,29 @@ def test_stopping_ends_every_process_and_what_it_started_even_if_deaf(tmp_path: 
     assert not any(map(alive, pids))
 
 
+def test_all_end_when_who_keeps_them_running_is_killed() -> None:
+    keeper = (
+        "import sys, time\n"
+        "from pbx_plugin.cli.supervisor import Supervisor\n"
+        f"sleeper = [sys.executable, '-S', '-c', {SLEEP!r}]\n"
+        "say = lambda words: print(words, flush=True)\n"
+        "Supervisor({'one': sleeper, 'two': sleeper}, say, lambda s: time.sleep(0.02)).run()"
+    )
+    with subprocess.Popen([sys.executable, "-c", keeper], stdout=subprocess.PIPE, text=True) as supervisor:
+        assert supervisor.stdout is not None
+        said = [supervisor.stdout.readline(), supervisor.stdout.readline()]
+        pids = [int(words.rpartition(" ")[2].strip(")\n")) for words in said]
+        assert all(map(alive, pids))
+        supervisor.kill()
+    until = time.monotonic() + 5
+    while any(map(alive, pids)) and time.monotonic() < until:
+        time.sleep(0.02)
+    left = [pid for pid in pids if alive(pid)]
+    for pid in left:
+        os.kill(pid, signal.SIGKILL)
+    assert left == []
+
+
 def test_one_that_does_not_listen_is_killed_in_the_end() -> None:
     started: list[float] = []
 
