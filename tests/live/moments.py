@@ -140,6 +140,7 @@ class Moments:
         _UP[stage] = self
         self._start_phones()
         stage.from_now()
+        stage.nothing_yet()
         self._spool = SpoolWatch(stage.site.spool / "pbxrec")
         self._bring_up()
 

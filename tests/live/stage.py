@@ -12,8 +12,10 @@ import signal as signal_numbers
 import threading
 import time
 from collections.abc import Callable, Iterable, Sequence
+from contextlib import suppress
 from datetime import datetime
 from pathlib import Path
+from stat import S_ISDIR
 from typing import TypeVar
 
 from open_files import family, held_open
@@ -22,7 +24,7 @@ from pbx_plugin.clock import now
 from pbx_plugin.db.engine import make_engine
 from pbx_plugin.db.queries import DatabaseQueries
 from pbx_plugin.db.views import CallDetail, DecisionView, RecordingView
-from pbx_plugin.sandbox.listening import assert_side, heard_anywhere
+from pbx_plugin.sandbox.listening import Trace, assert_side, heard_anywhere
 from pbx_plugin.sandbox.phone import Leg, Phone
 from pbx_plugin.sandbox.signals import VOICES, Voice, write_voice
 from pbx_plugin.sandbox.site import Site
@@ -50,7 +52,8 @@ class Stage:
         self._since: datetime | None = None
         self.set_up_at = now()
         # Each file of tests gives its people the same few voices: what an earlier file left on disk is not theirs.
-        self._earlier = {path for place in site.sound_folders for path in place.rglob("*.wav")}
+        self._earlier: dict[Path, tuple[int, int]] = {}
+        self.nothing_yet()
         self._engine = make_engine(site.settings.database, busy_ms=5000)
         self.queries = DatabaseQueries(self._engine)
 
@@ -209,12 +212,32 @@ class Stage:
         """Whether a phone's own recording of what it heard holds this voice."""
         return any(heard_anywhere(path, who) for path in self._folder.glob(f"{name}-*.wav"))
 
+    def nothing_yet(self) -> None:
+        """What lies on disk now is not looked at by :meth:`assert_nowhere`, unless it is written to again."""
+        self._earlier = self._lying()
+
+    def _lying(self) -> dict[Path, tuple[int, int]]:
+        """All files that could hold audio, with what tells one from itself once somebody has written to it."""
+        found = {}
+        for path in [path for place in self.site.sound_folders for path in place.rglob("*")]:
+            with suppress(FileNotFoundError):
+                told = path.stat()
+                if not S_ISDIR(told.st_mode):
+                    found[path] = (told.st_size, told.st_mtime_ns)
+        return found
+
     def assert_nowhere(self, *names: str) -> None:
         """Not a tenth of a second of these voices lies anywhere that audio could lie."""
-        for name in names:
-            everywhere = heard_anywhere(list(self.site.sound_folders), self.voice(name))
-            found = [trace for trace in everywhere if trace.file not in self._earlier]
-            assert not found, f"{name} ({self.voice(name)}) is on disk: {found}"
+        heard: list[Trace] = []
+        known = dict(self._earlier)
+        # What gets its final name while we listen is there under that name at the next look.
+        while new := {path: told for path, told in self._lying().items() if known.get(path) != told}:
+            known |= new
+            for path in new:
+                for name in names:
+                    with suppress(FileNotFoundError):
+                        heard += heard_anywhere(path, self.voice(name))
+        assert not heard, f"{names} should be nowhere on disk: {heard}"
 
     def assert_nothing_left(self) -> None:
         """No channel, snoop, bridge or half-made file is left, and nobody holds a recording open."""
