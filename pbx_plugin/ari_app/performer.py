@@ -42,6 +42,8 @@ DATABASE_PATIENCE = 0.25
 """Seconds that a capture waits for its row to be in the database; the journal holds it in any case."""
 
 Happen = Callable[[h.Happening], None]
+Asked = tuple[CallState, list[c.Command]]
+"""A call as it was after a happening, and what is to be done about it."""
 FindSound = Callable[[str, str], Path | None]
 """Finds a prompt: language, name → path without extension, None when there is none."""
 
@@ -57,7 +59,7 @@ class Performer:
         self._journal = journal
         self._find_sound = find_sound
         self._happen = happen
-        self._queues: dict[str, asyncio.Queue[tuple[CallState, list[c.Command]]]] = {}
+        self._queues: dict[str, asyncio.Queue[Asked]] = {}
         self._tasks: set[asyncio.Task[Any]] = set()
         self._announcing: dict[str, asyncio.Task[None]] = {}
         self._starting: dict[str, asyncio.Event] = {}
@@ -125,29 +127,36 @@ class Performer:
         if not task.cancelled() and (error := task.exception()) is not None:
             log.error("a deed went wrong", exc_info=error)
 
-    async def _work(self, call_id: str, queue: asyncio.Queue[tuple[CallState, list[c.Command]]]) -> None:
-        """Perform a call's commands in order, until nothing is queued; the next command starts a new worker."""
+    async def _work(self, call_id: str, queue: asyncio.Queue[Asked]) -> None:
+        """Perform a call's commands in order, until nothing is queued; the next command starts a new worker.
+
+        What came while the disk was busy is written in one go: a call that is answered says six things in ten
+        milliseconds, and its first sound is not to wait for six syncs.
+        """
         while not queue.empty():
-            call, commands = queue.get_nowait()
-            position = await self._write(call, commands)
-            for command in commands:
-                self._deed(command, position)
+            asked = [queue.get_nowait() for _ in range(queue.qsize())]
+            position = await self._write(asked)
+            if position is not None or len(asked) == 1:
+                self._deeds(asked, position)
+                continue
+            # What cannot be written is to take nothing with it.
+            for one in asked:
+                self._deeds([one], await self._write([one]))
         del self._queues[call_id]
 
-    async def _write(self, call: CallState, commands: list[c.Command]) -> int | None:
-        """Write what the commands say; None when that went wrong (then nothing may be recorded)."""
-        entries: list[Entry] = []
-        try:
+    def _deeds(self, asked: list[Asked], position: int | None) -> None:
+        for _, commands in asked:
             for command in commands:
-                if isinstance(command, c.Write):
-                    entries.extend(command.entries)
-                elif isinstance(command, c.Remember):
-                    entries.append(CallRemembered(call.call_id, now(), remember(call)))
-            return await self._append(entries)
+                self._deed(command, position)
+
+    async def _write(self, asked: list[Asked]) -> int | None:
+        """Write what the commands say; None when that went wrong (then nothing may be recorded)."""
+        try:
+            return await self._append(_entries(asked))
         except JournalError as error:
             log.error("the journal cannot be written: nothing will be recorded", error=str(error))
         except Exception:
-            log.exception("what is to be written cannot be said: nothing will be recorded", call=call.call_id)
+            log.exception("what is to be written cannot be said: nothing will be recorded", call=asked[-1][0].call_id)
         return None
 
     async def _append(self, entries: list[Entry]) -> int:
@@ -293,3 +302,18 @@ class Performer:
                 log.error("what was done is not in the books", done=entry.kind, error=str(error))
             await asyncio.sleep(pause)
             pause = min(pause * 2, LAST_PAUSE)
+
+
+def _entries(asked: list[Asked]) -> list[Entry]:
+    """Return what is to be written. Of a call's states the last one is enough: nobody goes on from an older one."""
+    entries: list[Entry] = []
+    latest = None
+    for call, commands in asked:
+        for command in commands:
+            if isinstance(command, c.Write):
+                entries.extend(command.entries)
+            elif isinstance(command, c.Remember):
+                latest = call
+    if latest is not None:
+        entries.append(CallRemembered(latest.call_id, now(), remember(latest)))
+    return entries

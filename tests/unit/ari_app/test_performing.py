@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import threading
 
 import pytest
 from pbx_double import AT, MEDIA, START, STOP, Works, until
@@ -11,6 +12,7 @@ from pbx_plugin.ari_app import performer
 from pbx_plugin.asterisk.ari import AriUnreachableError
 from pbx_plugin.domain import commands as c
 from pbx_plugin.domain import entries as e
+from pbx_plugin.services.ports import JournalError
 
 INTENT = c.Write((e.LegMoved("call", "T1", AT, "joined"),))
 
@@ -145,3 +147,57 @@ async def test_what_is_not_recorded_is_said_loudly(capsys: pytest.CaptureFixture
     works.do(c.Complain("call", ("u101",), "no room"))
     await works.done()
     assert "not recorded" in capsys.readouterr().out
+
+
+def step(what: str) -> c.Write:
+    return c.Write((e.LegMoved("call", "T1", AT, what),))
+
+
+async def test_what_happens_while_the_disk_is_busy_is_written_in_one_go_with_the_last_state_only(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    works = Works()
+    appends: list[tuple[e.Entry, ...]] = []
+    durable, busy = works.disk.append, threading.Event()
+
+    def append(*entries: e.Entry) -> int:
+        appends.append(entries)
+        if len(appends) == 1:
+            assert busy.wait(5)
+        return durable(*entries)
+
+    monkeypatch.setattr(works.disk, "append", append)
+    works.do(step("ringing"), c.Remember("call"))
+    await until(lambda: len(appends) == 1)
+    works.do(step("dialled"), c.Remember("call"))
+    works.do(step("joined"), START, c.Remember("call"))
+    assert works.asterisk.asked == [], "nothing is recorded before its intent is on disk"
+    busy.set()
+    await works.done()
+    assert [[type(entry).__name__ for entry in entries] for entries in appends] == [
+        ["LegMoved", "CallRemembered"],
+        ["LegMoved", "LegMoved", "CallRemembered"],
+    ]
+    assert works.kinds() == ["CaptureStarted"]
+
+
+async def test_a_step_that_cannot_be_written_takes_no_other_with_it(monkeypatch: pytest.MonkeyPatch) -> None:
+    works = Works()
+    durable = works.disk.append
+
+    def append(*entries: e.Entry) -> int:
+        if any(isinstance(entry, e.LegMoved) and entry.what == "nonsense" for entry in entries):
+            raise JournalError("it cannot be written as JSON")
+        return durable(*entries)
+
+    monkeypatch.setattr(works.disk, "append", append)
+    for command in (step("ringing"), step("nonsense"), INTENT):
+        works.do(command)
+    works.do(step("answered"), START)
+    await works.done()
+    assert [entry.what for entry in works.disk.said if isinstance(entry, e.LegMoved)] == [
+        "ringing",
+        "joined",
+        "answered",
+    ]
+    assert works.kinds() == ["CaptureStarted"]
