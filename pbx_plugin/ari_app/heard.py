@@ -22,6 +22,8 @@ class Heard:
         self._path = path
         self._kept: datetime | None = None
         self.last = self._read()
+        self.lost: datetime | None = None
+        """When this run of the recorder lost its connection to Asterisk; None when it has not had one."""
 
     def note(self, at: datetime) -> None:
         """Asterisk was heard ``at`` (aware UTC). From the event loop; the disk is not waited for."""
@@ -33,6 +35,7 @@ class Heard:
     def clock_moved(self, by: timedelta) -> None:
         """Tell the moment by a clock that was just set forward ``by`` so much."""
         self.last = self.last and self.last + by
+        self.lost = self.lost and self.lost + by
 
     def _read(self) -> datetime | None:
         try:

@@ -101,6 +101,7 @@ class RecorderApp:
             on_connect=self._resync,
             on_heard=self._on_heard,
             on_event=self._on_event,
+            on_lost=self._on_lost,
         )
         deeds = (self._refresh(), self._tick(), self._room.run(), self._witness.run())
         beside = [asyncio.create_task(deed) for deed in deeds]
@@ -141,6 +142,9 @@ class RecorderApp:
         self._tell_by_our_clock(event, self._clock.ours(time_of(event)))
         event[CLOCK] = self._clock.moved
         self._signals.feed(event)
+
+    def _on_lost(self) -> None:
+        self._heard.lost = now()
 
     async def _tick(self) -> None:
         """Tell the calls the time: pauses end by themselves, and what was refused is tried when there is room."""
@@ -283,12 +287,19 @@ class RecorderApp:
         await asyncio.gather(*(self._ask_hold(channel) for channel in theirs))
         before = {media: capture.phase for _, media, capture in self._captures()}
         proven: frozenset[str] = frozenset()
+        gone_at = None
         if deaf_since is not None:
             board, restarted = self._switchboard, started_at(await self._ari.info())
+            # What begins in the future began before the clock was set back.
+            if restarted is not None and not deaf_since < restarted <= listed_at:
+                restarted = None
+            # The connection broke with the Asterisk that calls ended with.
+            gone_at = restarted and (self._heard.lost or restarted)
             proven = await self._catching_up.tell(board, deaf_since, listed_at, channels, bridges, restarted)
         told = {media: capture.phase for _, media, capture in self._captures()}
         # Who hung up comes first: what nobody needs any more must not be recorded anew.
-        for happening in missed(tuple(self._switchboard.calls.values()), channels, bridges, now(), deaf_since, proven):
+        calls = tuple(self._switchboard.calls.values())
+        for happening in missed(calls, channels, bridges, now(), deaf_since, proven, gone_at):
             self._switchboard.happen(happening)
         for happening in tuple(changed_unheard(tuple(self._switchboard.calls.values()), told, deaf_since, proven)):
             self._switchboard.happen(happening)

@@ -26,11 +26,13 @@ def missed(
     at: datetime,
     deaf_since: datetime | None = None,
     proven: Collection[str] = (),
+    gone_at: datetime | None = None,
 ) -> Iterator[h.Happening]:
     """Yield what must have happened: legs gone, legs new, bridges left and entered, marks and holds as they are now.
 
     A channel of which :data:`ON_HOLD` was asked has the answer as a bool in ``on_hold``. ``at`` is the time of
     looking: what was missed happened at some moment before it, which nobody can tell but for the calls in ``proven``.
+    ``gone_at`` is when Asterisk ended, if it did: all that is gone went with it.
     """
     watched = {channel for call in calls if call.call_id in proven for channel in call.legs}
 
@@ -43,7 +45,8 @@ def missed(
     }
     known = {channel: leg for call in calls for channel, leg in call.legs.items()}
     for channel_id in known.keys() - real.keys():
-        yield h.LegGone(at, channel_id, "hung up while the recorder was away", unheard(channel_id))
+        why = "Asterisk ended" if gone_at else "hung up while the recorder was away"
+        yield h.LegGone(gone_at or at, channel_id, why, unheard(channel_id))
     for channel_id, channel in sorted(real.items(), key=lambda item: str(item[1].get("creationtime", ""))):
         yield appeared(channel, at)
         yield marks_seen(channel, at)

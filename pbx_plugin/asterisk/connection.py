@@ -37,8 +37,9 @@ class Connection:
     """Feeds events, in order, to ``on_event``; calls ``on_connect`` before the first event of each connection.
 
     ``on_heard`` gets each event as soon as it comes, before its turn: for whoever waits for Asterisk's answer while
-    ``on_connect`` or an earlier event is under way. ``wanted`` are the types of event that Asterisk lets through, of
-    every channel there is, or (without ``everything``) of those in the application only.
+    ``on_connect`` or an earlier event is under way. ``on_lost`` is called when a connection has ended. ``wanted`` are
+    the types of event that Asterisk lets through, of every channel there is, or (without ``everything``) of those in
+    the application only.
     """
 
     def __init__(
@@ -52,6 +53,7 @@ class Connection:
         on_connect: Callable[[], Awaitable[None]],
         on_heard: Callable[[Json], None],
         on_event: Callable[[Json], Awaitable[None]],
+        on_lost: Callable[[], None] = lambda: None,
     ) -> None:
         self._ari = ari
         self._app = app
@@ -61,6 +63,7 @@ class Connection:
         self._on_connect = on_connect
         self._on_heard = on_heard
         self._on_event = on_event
+        self._on_lost = on_lost
         self._echo = asyncio.Event()
         self.connected = False
 
@@ -78,6 +81,7 @@ class Connection:
             finally:
                 if self.connected:
                     log.warning("the connection to Asterisk is lost; what runs there goes on", app=self._app)
+                    self._on_lost()
                 self.connected = False
             await asyncio.sleep(pause)
             pause = min(pause * 2, LAST_PAUSE)

@@ -7,6 +7,7 @@ from datetime import timedelta
 from pathlib import Path
 from typing import Any, cast
 
+import pytest
 from call_story import rules
 from pbx_double import AT, STAMP, Asterisk, Disk, Finaliser, until
 
@@ -15,6 +16,7 @@ from pbx_plugin.ari_app.recorder import RecorderApp
 from pbx_plugin.ari_app.resync import ON_HOLD
 from pbx_plugin.asterisk import variables
 from pbx_plugin.asterisk.ari import AriClient, AriError, AriUnreachableError
+from pbx_plugin.clock import now
 from pbx_plugin.domain import entries as e
 from pbx_plugin.domain.call import Consent
 from pbx_plugin.domain.callstate import CallState, Phase
@@ -31,6 +33,7 @@ class Pbx(Asterisk):
         self.variables: dict[str, str] = {variables.LINKEDID: "1.1", variables.DDI: "+4570100101"}
         self.trouble: Exception | None = None
         self.talking: dict[str, str] = {}
+        self.started_at = STAMP
 
     async def list_channels(self) -> list[dict[str, Any]]:
         snoops = [{"id": snoop, "name": f"Snoop/{snoop}"} for snoop in self.snoops]
@@ -40,7 +43,7 @@ class Pbx(Asterisk):
         return [{"id": "B1", "technology": "simple_bridge", "channels": list(self.talking)}]
 
     async def info(self) -> dict[str, Any]:
-        return {"status": {"startup_time": STAMP}}
+        return {"status": {"startup_time": self.started_at}}
 
     async def live_recording(self, name: str) -> str | None:
         return name if name in self.live else None
@@ -211,6 +214,28 @@ async def test_of_a_call_that_ended_unheard_and_unwatched_nothing_is_kept_after_
     (gap, *_) = [entry for entry in recorder.disk.said if isinstance(entry, e.Gap)]
     assert (gap.since, gap.reason) == (last_heard, UNWATCHED)
     assert gap.until is not None
+
+
+@pytest.mark.parametrize(
+    ("started", "ended"), [(9, 7), (-60, None), (10**10, None)], ids=["anew", "long ago", "by a clock that was set back"]
+)
+async def test_calls_that_were_gone_with_an_asterisk_that_died_ended_when_the_connection_broke(
+    started: int, ended: int | None, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    recorder = await Recorder().started()
+    await in_a_recorded_call(recorder)
+    recorder.pbx.started_at = (AT + timedelta(seconds=started)).isoformat()
+    recorder.app._heard.lost = AT + timedelta(seconds=7)
+
+    async def all_proven(*_: Any) -> frozenset[str]:
+        return frozenset({recorder.call.call_id})
+
+    monkeypatch.setattr(recorder.app._catching_up, "tell", all_proven)
+    before = now()
+    await recorder.app._resync()
+    await recorder.ends()
+    (closed,) = [entry for entry in recorder.disk.said if isinstance(entry, e.RecordingClosed)]
+    assert closed.at == AT + timedelta(seconds=ended) if ended else closed.at >= before
 
 
 async def test_a_recorder_that_is_catching_up_does_not_count_as_having_heard() -> None:
