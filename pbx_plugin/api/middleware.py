@@ -20,7 +20,7 @@ _REQUEST_ID = re.compile(r"[A-Za-z0-9._-]{1,64}")
 
 
 class _TooLargeError(Exception):
-    """The body grew beyond the limit while it was read."""
+    """The body grew beyond the limit while it was read: whoever reads it gets no more, and what they answer is lost."""
 
 
 class Gate:
@@ -54,15 +54,11 @@ class Gate:
         with structlog.contextvars.bound_contextvars(request=request_id):
             try:
                 await self._pass(scope, headers, receive, sending)
-            except _TooLargeError:
-                if not answered:
-                    await self._too_large()(scope, receive, sending)
             except Exception:
                 log.exception("a request failed", method=scope["method"], path=scope["path"])
                 if not answered:
-                    await ProblemResponse(500, "something went wrong that should not: the log knows it by its id")(
-                        scope, receive, sending
-                    )
+                    detail = "something went wrong that should not: the log knows it by its id"
+                    await ProblemResponse(500, detail)(scope, receive, sending)
             finally:
                 log.info(
                     "request",
@@ -84,7 +80,7 @@ class Gate:
         if length.isdecimal() and int(length[:20]) > self._largest:
             await self._too_large()(scope, receive, send)
             return
-        seen = 0
+        seen, begun = 0, False
 
         async def receiving() -> Message:
             nonlocal seen
@@ -94,7 +90,18 @@ class Gate:
                 raise _TooLargeError
             return message
 
-        await self._app(scope, receiving, send)
+        async def sending(message: Message) -> None:
+            nonlocal begun
+            if seen <= self._largest or begun:
+                begun = True
+                await send(message)
+
+        try:
+            await self._app(scope, receiving, sending)
+        except _TooLargeError:
+            log.info("a body was too large", path=scope["path"])
+        if seen > self._largest and not begun:
+            await self._too_large()(scope, receive, send)
 
     def _too_large(self) -> ProblemResponse:
         return ProblemResponse(413, f"the body is larger than {self._largest} bytes: send less at a time")

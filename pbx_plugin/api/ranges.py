@@ -27,7 +27,7 @@ def part_of(header: str | None, size: int) -> tuple[int, int] | None:
         return max(size - length, 0), size
     first = int(found[1])
     end = int(found[2]) + 1 if found[2] is not None else size
-    if end <= first:
+    if found[2] is not None and end <= first:
         return None
     if first >= size:
         raise UnsatisfiableError

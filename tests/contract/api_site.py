@@ -175,9 +175,12 @@ class ApiStage:
                 RecordingStored(media, at, path, "", "ab" * 32, len(SOUND), 8000, 55_000, False, False),
             ]
         self.apply(*entries)
-        company.things |= {"call": call_id, "recording": recording}
         company.words += [call_id, recording, f"d-{call_id}"[:36]]
         return call_id
+
+    def recording(self, company: Company, number: str) -> str:
+        """Return the id of the recording of that call."""
+        return str(uuid5(NAMESPACE_OID, f"rec {company.tenant.id} {number}"))
 
     def _company(self, tenant: Tenant, digit: str) -> Company:
         company = Company(tenant, words=[tenant.id, tenant.name])
@@ -219,10 +222,10 @@ class ApiStage:
                 *("+4531200118", NOON, NOON, "given", "1", "da", "consent/question", "ab" * 32, "1", 7, 1),
             )
         )
-        note = self.site.remarks.add_note(desk, company.things["recording"], f"note {digit}", 1000)
         hook = self.site.webhooks.add(desk, f"https://hooks{digit}.example.com/x", tuple(Event), "s" * 20)
-        self.call(company, f"170000000{digit}.5", NOON + timedelta(minutes=1))
-        company.things |= {"call": company.things["call"]}
+        last = f"170000000{digit}.5"
+        company.things["call"] = self.call(company, last, NOON + timedelta(minutes=1))
+        company.things["recording"] = self.recording(company, last)
         delivery = self.site.webhooks.deliveries(tenant.id)[0]
         note = self.site.remarks.add_note(desk, company.things["recording"], f"note {digit}", 1000)
         company.things |= {"receipt": evidence, "note": note.id, "webhook": hook.id, "delivery": delivery.id}
