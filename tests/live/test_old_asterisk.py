@@ -7,6 +7,9 @@ so that many calls fit beside each other. ``pytest tests/live/test_x.py --asteri
 from __future__ import annotations
 
 import inspect
+import json
+import subprocess
+import sys
 from collections.abc import Callable, Iterator
 from functools import partial
 from typing import Any
@@ -15,6 +18,7 @@ import pytest
 import test_bridged_recording as bridged
 import test_call_kinds_attended_transfer as attended
 import test_call_kinds_blind_transfer as blind
+import test_call_kinds_codecs_and_media as codecs
 import test_call_kinds_hold as hold
 import test_call_kinds_pickup_parking_conference as pickup
 import test_consent as consent
@@ -27,6 +31,7 @@ from scenes import Played
 from stage import Stage
 
 from pbx_plugin.db.views import CallDetail
+from pbx_plugin.sandbox.listening import tones
 from pbx_plugin.sandbox.provision import OLD_END
 from pbx_plugin.sandbox.site import Site
 
@@ -203,6 +208,52 @@ class TestCallsAreMovedAndRecordingsEnd:
     def test_a_dead_recorder_costs_no_more_than_there(self, stage: Stage, fault: Judge) -> None:
         stage.from_now()
         fault(stage)
+
+
+ONE_RATE, TWO_RATES = ("201", "202", "237"), "203"
+"""Whose calls are narrowband or wideband as a whole, and whose phone is wideband while the line is not."""
+
+
+@pytest.fixture(scope="class")
+def coded(stage: Stage) -> Played[CallDetail]:
+    """What came of each call of the third act."""
+    users = (*ONE_RATE, TWO_RATES)
+    for user in users:
+        codecs.user_phone(stage, user)
+        stage.outside(f"caller of {user}", codecs=codecs.CALLERS[user])
+    stage.from_now()
+    return Played({f"codecs of {user}": partial(codecs.in_codecs, stage, user) for user in users})
+
+
+class TestCodecs:
+    """What the doctor says of an old Asterisk is so, and no more than that."""
+
+    @pytest.mark.parametrize("user", ONE_RATE)
+    def test_codecs_of_one_rate_are_recorded_as_on_the_asterisk_of_today(
+        self, coded: Played[CallDetail], stage: Stage, user: str
+    ) -> None:
+        codecs.test_both_voices_whatever_the_codecs(coded, stage, user)
+
+    def test_a_wideband_phone_on_a_narrowband_line_is_recorded_with_pieces_of_each_side_in_the_other(
+        self, coded: Played[CallDetail], stage: Stage
+    ) -> None:
+        (recording,) = coded[f"codecs of {TWO_RATES}"].recordings
+        sides = {TWO_RATES, f"caller of {TWO_RATES}"}
+        for channel in (0, 1):
+            heard = {voice for window in tones(stage.file(recording), channel) for voice in window.voices}
+            assert heard <= {stage.voice(name) for name in sides}
+        strangers = [w for w in tones(stage.file(recording), 0) if stage.voice(f"caller of {TWO_RATES}") in w.voices]
+        assert strangers
+
+    def test_the_doctor_says_so(self, site: Site) -> None:
+        command = [sys.executable, "-m", "pbx_plugin.cli.main", "--config", str(site.config_path), "doctor", "--json"]
+        said = subprocess.run(command, capture_output=True, text=True, timeout=60, check=False)
+        (found,) = [check for check in json.loads(said.stdout)["checks"] if check["name"] == "ARI"]
+        assert found["health"] == "warn"
+        assert "16.28.0" in found["what"]
+        assert "wideband" in found["what"]
+        broken = [check for check in json.loads(said.stdout)["checks"] if check["health"] == "fail"]
+        assert broken == []
 
 
 def test_this_is_the_old_end(site: Site) -> None:
