@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import signal
+import threading
 from contextlib import suppress
 from functools import partial
 from pathlib import Path
@@ -21,6 +22,7 @@ from pbx_plugin.settings import Settings
 log = structlog.get_logger(__name__)
 
 JOURNAL_NAME = "recorder"
+SIGNALS = (signal.SIGTERM, signal.SIGINT)
 CLOSING_PATIENCE = 5.0
 LEFT_OVER_EVERY = 60.0
 """Seconds between two looks for journals whose writers are gone (AGI processes that could not wait)."""
@@ -31,6 +33,7 @@ def run(settings: Settings) -> int:
 
     Returns 0 after an ordinary stop, 1 when the journal cannot be had (another recorder runs, or the disk refuses).
     """
+    told = _listen_for_the_end()
     try:
         journal = build_journal(settings, JOURNAL_NAME)
     except JournalError as error:
@@ -39,17 +42,27 @@ def run(settings: Settings) -> int:
     try:
         # Told to stop while it still waited for the database, it has nothing to bring to an end.
         with suppress(asyncio.CancelledError):
-            asyncio.run(_until_told(settings, journal))
+            asyncio.run(_until_told(settings, journal, told))
     finally:
         journal.close(CLOSING_PATIENCE)
     return 0
 
 
-async def _until_told(settings: Settings, journal: Journal) -> None:
+def _listen_for_the_end() -> threading.Event:
+    """Hear from now on that we are to stop: until the loop listens, it would kill us with the journal open."""
+    told = threading.Event()
+    for number in SIGNALS:
+        signal.signal(number, lambda *_: told.set())
+    return told
+
+
+async def _until_told(settings: Settings, journal: Journal, told: threading.Event) -> None:
     task = asyncio.current_task()
     loop = asyncio.get_running_loop()
-    for number in (signal.SIGTERM, signal.SIGINT):
+    for number in SIGNALS:
         loop.add_signal_handler(number, partial(_stop, task))
+    if told.is_set():
+        return
     finalising = Finalising(settings.paths.spool, settings.paths.archive, settings.recorder.shortest_ms)
     finalising.start()
     find_sound = partial(_find_sound, build_prompts(settings))
