@@ -47,7 +47,7 @@ class Phase(StrEnum):
     """Where a capture stands.
 
     A failed one stays until its conversation ends, so that it is not tried in a loop. One that is paused, or refused
-    for want of room (ours or Asterisk's), holds the place of the recording that should be: each of these three is a gap.
+    for want of room (ours or Asterisk's), holds the place of the recording that should be: each of these is a gap.
     """
 
     ANNOUNCING = "announcing"

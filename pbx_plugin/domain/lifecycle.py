@@ -28,7 +28,7 @@ from pbx_plugin.domain.entries import (
     RecordingFailed,
     RecordingStarted,
 )
-from pbx_plugin.domain.losses import UNWATCHED
+from pbx_plugin.domain.losses import BEGINS_LATE, LATE, UNWATCHED
 from pbx_plugin.domain.reconcile import GIVEN_UP, discard, finalise, reconcile
 from pbx_plugin.domain.settling import settle, unsettle
 from pbx_plugin.domain.turn import Turn
@@ -295,6 +295,7 @@ def _capture_news(turn: Turn, news: CaptureNews) -> None:
         case h.CaptureStarted() if capture.in_at is None:
             turn.say(RecordingStarted(capture.media, news.at, news.in_at, news.out_at))
             turn.heard_again(capture, news.in_at)
+            _late(turn, capture, min(news.in_at, news.out_at))
             phase = Phase.RECORDING if capture.phase is Phase.STARTING else capture.phase
             turn.set(replace(capture, phase=phase, in_at=news.in_at, out_at=news.out_at))
         case h.CaptureFailed() if capture.phase in (Phase.STARTING, Phase.CLOSING):
@@ -327,6 +328,14 @@ def _capture_news(turn: Turn, news: CaptureNews) -> None:
             finalise(turn, capture)
         case _:
             pass  # doubled news
+
+
+def _late(turn: Turn, capture: Capture, began: datetime) -> None:
+    """Tell of what was missed by a recording that Asterisk, or the recorder, was slow to begin."""
+    due, until = capture.intended_at, min(began, capture.closed_at or began)
+    if due is not None and capture.unheard_since is None and until - due > BEGINS_LATE:
+        for user_id in capture.user_ids:
+            turn.gap(capture, user_id, due, until, LATE)
 
 
 def _give_up(turn: Turn, capture: Capture) -> None:

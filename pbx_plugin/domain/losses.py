@@ -17,6 +17,11 @@ UNNOTICED = timedelta(milliseconds=200)
 ENDS_EARLY = timedelta(seconds=1)
 """How much of a segment's end may be missing: Asterisk stops a little sooner or later than it says."""
 
+BEGINS_LATE = timedelta(seconds=1)
+"""How long a recording may take to begin after it was asked for; it usually takes a twentieth of that."""
+
+LATE = "the recording began late"
+
 
 @dataclass(frozen=True, slots=True)
 class Loss:

@@ -54,6 +54,27 @@ def found(story: Story, at: float, *channels: tuple[str, str], made: float, deaf
 BOTH = (("T1", "trunk"), ("A1", "101"))
 
 
+@pytest.mark.parametrize(
+    ("began", "closed", "told"),
+    [(3.9, 9.0, []), (10.5, 12.0, [(3.0, 10.5)]), (10.5, 5.0, [(3.0, 5.0)])],
+    ids=["in time", "late", "later than the call lasted"],
+)
+def test_what_a_recording_missed_that_began_late_is_told(
+    began: float, closed: float, told: list[tuple[float, float]]
+) -> None:
+    story = Story(answers=False).tell(INCOMING.format(to=101))
+    (media,) = story.call.captures
+    steps: list[tuple[float, h.Happening]] = [
+        (began, h.CaptureStarted(second(began), media, second(began), second(began + 0.01))),
+        (closed, h.LegGone(second(closed), "A1")),
+    ]
+    for at, step in sorted(steps, key=lambda one: one[0]):
+        story.at = second(at)
+        story.happen(step)
+    found_late = [("u101", since, until, "the recording began late") for since, until in told]
+    assert story.missed() == found_late
+
+
 def test_a_call_that_began_while_the_recorder_was_away_was_missed_from_its_beginning() -> None:
     story = found(Story(), 60, *BOTH, made=50, deaf_since=20)
     ((user, since, until, why),) = story.missed()
