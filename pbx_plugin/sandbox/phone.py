@@ -192,10 +192,19 @@ class Phone:
         headers: Sequence[tuple[str, str]] = (),
         caller: str | None = None,
         display: str | None = None,
+        signal: Path | None = None,
     ) -> Leg:
-        """Calls a number or SIP URI, with further headers and another From where given; does not wait."""
+        """Calls a number or SIP URI, with further headers, another From or another signal where given; does not wait.
+
+        Raises PhoneError when the phone has no room for one more call (`phone_wire.MAX_CALLS`).
+        """
         told = self.command(
-            "dial", uri=self.target(number), headers=[list(pair) for pair in headers], caller=caller, display=display
+            "dial",
+            uri=self.target(number),
+            headers=[list(pair) for pair in headers],
+            caller=caller,
+            display=display,
+            signal=None if signal is None else str(signal),
         )
         return Leg(self, told.leg or 0, _path(told.details.get("record")))
 

@@ -58,10 +58,12 @@ class Call(pj.Call):  # type: ignore[misc]  # pjsua2 has no types
         super().__init__(account, pj.PJSUA_INVALID_ID if call_id is None else call_id)
         self.leg = leg
         self._engine = engine
+        self.signal = engine.config.signal
         self._sends = engine.config.sends
         self._audio: Any = None
         self._player: Any = None
         self._recorder: Any = None
+        self._mixed: list[Call] = []
         self._record = engine.recording_path(leg)
         self._over = False
 
@@ -173,6 +175,18 @@ class Call(pj.Call):  # type: ignore[misc]  # pjsua2 has no types
         self._sends = what
         self._connect_source()
 
+    def mix(self, other: Call) -> None:
+        """Lets both other sides hear each other, in this phone's own conference bridge."""
+        self._mixed.append(other)
+        other._mixed.append(self)
+        self._connect_mixed()
+
+    def _connect_mixed(self) -> None:
+        for other in self._mixed:
+            if self._audio is not None and other._audio is not None:
+                self._audio.startTransmit(other._audio)
+                other._audio.startTransmit(self._audio)
+
     def _suppress_silence(self, on: bool) -> None:
         """With silence suppression and nobody to send, PJSIP sends no RTP at all; without it, it sends silence."""
         index = self._audio_index()
@@ -194,7 +208,10 @@ class Call(pj.Call):  # type: ignore[misc]  # pjsua2 has no types
         }
 
     def release(self) -> None:
-        """Closes the player and the recording."""
+        """Closes the player and the recording, and leaves the calls that it is mixed with."""
+        for other in self._mixed:
+            other._mixed.remove(self)
+        self._mixed.clear()
         self._audio = self._player = self._recorder = None
 
     # Media
@@ -218,6 +235,7 @@ class Call(pj.Call):  # type: ignore[misc]  # pjsua2 has no types
                 self._audio = self.getAudioMedia(medium.index)
                 self._connect_source()
                 self._connect_recorder()
+                self._connect_mixed()
                 stream = self.getStreamInfo(medium.index)
                 details = {"codec": stream.codecName, "remote": stream.remoteRtpAddress}
             self._emit("media", status=status, **details)
@@ -236,11 +254,11 @@ class Call(pj.Call):  # type: ignore[misc]  # pjsua2 has no types
     def _source(self) -> Any:
         if self._sends == "echo":
             return self._audio
-        if self._sends == "silence" or self._engine.config.signal is None:
+        if self._sends == "silence" or self.signal is None:
             return self._engine.hush
         if self._player is None:
             self._player = pj.AudioMediaPlayer()
-            self._player.createPlayer(self._engine.config.signal, 0)
+            self._player.createPlayer(self.signal, 0)
         return self._player
 
     def _connect_recorder(self) -> None:

@@ -212,6 +212,7 @@ class Engine:
         headers: list[tuple[str, str]] | None = None,
         caller: str | None = None,
         display: str | None = None,
+        signal: str | None = None,
     ) -> dict[str, Any]:
         prm = pj.CallOpParam(True)
         prm.opt.videoCount, prm.opt.audioCount = 0, 1
@@ -222,7 +223,10 @@ class Engine:
             extra.hName, extra.hValue = name, value
             prm.txOption.headers.append(extra)
         prm.txOption.localUri = self._from(caller, display)
+        if len(self.legs) >= MAX_CALLS:
+            raise RefusedError(f"a phone has room for {MAX_CALLS} calls")
         call = self.new_call()
+        call.signal = signal or call.signal
         try:
             call.makeCall(uri, prm)
         except pj.Error:
@@ -281,6 +285,9 @@ class Engine:
 
     def do_transfer_to(self, leg: int, other: int) -> None:
         self._leg(leg).xferReplaces(self._leg(other), pj.CallOpParam(True))
+
+    def do_mix(self, leg: int, other: int) -> None:
+        self._leg(leg).mix(self._leg(other))
 
     def do_rtp(self, leg: int) -> dict[str, Any]:
         return self._leg(leg).rtp()

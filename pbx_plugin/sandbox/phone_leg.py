@@ -172,6 +172,10 @@ class Leg:
     def unmute(self) -> None:
         self.send("signal")
 
+    def mix(self, other: Leg) -> None:
+        """From now on the other sides of both legs hear each other too, while neither is on hold: a three-way call."""
+        self._line.command("mix", leg=self.number, other=other.number)
+
     def transfer(self, number: str) -> None:
         """Blind transfer (REFER) of the other side to a number or SIP URI; the leg hangs up when it succeeded."""
         self._line.command("transfer", leg=self.number, uri=self._line.target(number))

@@ -19,8 +19,8 @@ DtmfMethod = Literal["rfc4733", "info"]
 STATES = ("NULL", "CALLING", "INCOMING", "EARLY", "CONNECTING", "CONFIRMED", "DISCONNECTED")
 """The states of a leg, in PJSIP's numbering and spelling."""
 
-MAX_CALLS = 32
-"""PJSIP's own limit of calls in one process."""
+MAX_CALLS = 4
+"""How many calls the PJSIP library that we use was built for, in one process. For more, start more phones."""
 
 DIGITS = frozenset("0123456789*#ABCD")
 

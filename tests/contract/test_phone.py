@@ -12,9 +12,10 @@ import pytest
 
 from pbx_plugin.sandbox.listening import assert_side, heard_anywhere, tones
 from pbx_plugin.sandbox.phone import AutoAnswer, LegEndedError, Phone, PhoneDiedError, PhoneError, PhoneTimeoutError
+from pbx_plugin.sandbox.phone_wire import MAX_CALLS
 from pbx_plugin.sandbox.signals import voice, write_voice
 
-ALFA, KILO = voice("alfa"), voice("kilo")
+ALFA, KILO, NOVEMBER = voice("alfa"), voice("kilo"), voice("november")
 HOSTILE = 'a;b"<>${EXTEN},)\n\x00é'
 
 
@@ -125,6 +126,46 @@ def test_a_busy_phone_refuses_and_a_caller_may_give_up(anna: Phone, bert: Phone)
     out.hangup()
     assert out.wait_ended().code == 487
     into.wait_ended()
+
+
+def test_a_phone_says_so_when_it_has_no_room_for_another_call(anna: Phone, bert: Phone) -> None:
+    legs = [anna.dial(bert.uri) for _ in range(MAX_CALLS)]
+    for leg in legs:
+        leg.wait("EARLY")
+    with pytest.raises(PhoneError, match=f"room for {MAX_CALLS} calls"):
+        anna.dial(bert.uri)
+    for leg in legs:
+        leg.hangup()
+        leg.wait_ended()
+        bert.wait_incoming().wait_ended()
+
+
+def test_a_phone_mixes_two_calls_and_each_call_may_have_a_signal_of_its_own(
+    anna: Phone, bert: Phone, place: Path
+) -> None:
+    bert.auto_answer()
+    one = anna.dial(bert.uri)
+    at_one = bert.wait_incoming()
+    other = anna.dial(bert.uri, signal=write_voice(place / "november.wav", NOVEMBER))
+    at_other = bert.wait_incoming()
+    for leg in (one, other):
+        leg.wait("CONFIRMED")
+    at_one.mute()
+    at_other.send("echo")
+    one.still_up(0.6)
+    one.mix(other)
+    one.still_up(1.5)
+    other.hangup()
+    at_other.wait_ended()
+    one.still_up(0.4)
+    one.hangup()
+    at_one.wait_ended()
+    bert.auto_off()
+    assert at_one.heard is not None
+    heard = [sorted(v.name for v in w.voices) for w in tones(at_one.heard)]
+    assert heard[1] == ["alfa"], heard
+    assert heard[5] == ["alfa", "november"], "the echo of the other call's own signal"
+    assert heard[-1] == ["alfa"], heard
 
 
 def test_any_string_may_call(anna: Phone, bert: Phone) -> None:
