@@ -75,7 +75,7 @@ class Service:
         if not self._detached:
             self._lifeline = Lifeline(self._child.pid, "pbx_plugin.cli.main")
 
-    def wait_ready(self, seconds: float = 20.0) -> None:
+    def wait_ready(self, seconds: float = 60.0) -> None:
         """Wait until it says that calls can come. Raises ServiceError."""
         until = time.monotonic() + seconds
         while time.monotonic() < until:
