@@ -85,7 +85,15 @@ PARKING = "[general]\n[default]\ncontext = sandbox-parked\nparkext = 800\nparkpo
 
 VOICEMAIL_BOXES = "[general]\nformat = wav\nmaxsilence = 0\n[default]\n201 => 1234,Anna Always\n"
 
-PHONE_OPTIONS = {"call_group": "1", "pickup_group": "1", "allow": "alaw,ulaw,g722,gsm,opus"}
+VANISHED_S = 20
+"""A phone that has sent nothing for so many seconds is gone, as far as Asterisk is concerned; unless it is on hold."""
+
+PHONE_OPTIONS = {
+    "call_group": "1",
+    "pickup_group": "1",
+    "allow": "alaw,ulaw,g722,gsm,opus",
+    "rtp_timeout": str(VANISHED_S),
+}
 """All phones may pick each other's calls up, and choose their codec."""
 
 

@@ -25,18 +25,21 @@ from pbx_plugin.sandbox.phone import Phone
 from pbx_plugin.sandbox.phone_line import FAIR, BadLine, Counted, Onset, Weather
 from pbx_plugin.sandbox.signals import write_bursts
 from pbx_plugin.sandbox.site_config import TRUNK_HOST
+from pbx_plugin.sandbox.site_extras import VANISHED_S
 from pbx_plugin.sandbox.site_people import ddi_of
 
 WITHIN_MS = 60.0
 """Product row R2."""
 
-FAIR_S, BAD_S, AFTER_S = 8.0, 26.0, 8.0
+FAIR_S, AFTER_S = 8.0, 8.0
 
 JITTER = Weather(delay_ms=(0, 80))
 DISORDER = Weather(delay_ms=(0, 80), in_order=False)
 LOSS = Weather(lost=0.05, bursts=0.004, burst_packets=10)
 ALL = Weather(delay_ms=(0, 60), lost=0.02, bursts=0.002)
 SILENT = Weather(lost=1.0)
+QUIET_S = VANISHED_S - 6.0
+"""Not so long that Asterisk would give the phone up."""
 
 
 @dataclass(frozen=True)
@@ -47,6 +50,7 @@ class Bad:
     whose: str
     to_server: Weather
     to_phone: Weather
+    seconds: float = 26.0
 
 
 BAD = {
@@ -54,8 +58,8 @@ BAD = {
     "the caller's disorder": Bad("202", "caller", DISORDER, DISORDER),
     "the caller's loss": Bad("203", "caller", LOSS, LOSS),
     "the user's all": Bad("233", "user", ALL, ALL),
-    "the caller's silence": Bad("234", "caller", SILENT, FAIR),
-    "the user's silence": Bad("237", "user", SILENT, FAIR),
+    "the caller's silence": Bad("234", "caller", SILENT, FAIR, QUIET_S),
+    "the user's silence": Bad("237", "user", SILENT, FAIR, QUIET_S),
 }
 
 
@@ -134,7 +138,7 @@ def over_bad_line(stage: Stage, user: tuple[Phone, BadLine], caller: tuple[Phone
     recorded(stage, number, bad.user)
     talk(FAIR_S)
     line.now(to_server=bad.to_server, to_phone=bad.to_phone)
-    talk(BAD_S)
+    talk(bad.seconds)
     line.now()
     talk(AFTER_S)
     hang_up(leg)
@@ -172,7 +176,7 @@ def test_sides_are_no_farther_apart_than_the_line_made_them(calls: Played[Heard]
     told = [(offset.at_s, offset.ms, *heard.apart_ms(offset.at_s)) for offset in offsets]
     far = [one for one in told if not one[2] - WITHIN_MS <= one[1] <= one[3] + WITHIN_MS]
     assert not far, f"(second, heard apart, came apart at least, at most): {far}, of {told}"
-    usable = BAD_S if "silence" not in name else 0.0
+    usable = BAD[name].seconds if "silence" not in name else 0.0
     assert len(offsets) >= 0.8 * (FAIR_S + usable + AFTER_S)
 
 
@@ -190,8 +194,8 @@ def test_no_time_is_lost(calls: Played[Heard], name: str) -> None:
 def test_the_line_was_as_bad_as_meant(calls: Played[Heard], name: str) -> None:
     bad, (to_server, to_phone) = BAD[name], calls[name].counted
     for weather, counted in ((bad.to_server, to_server), (bad.to_phone, to_phone)):
-        assert counted.came > 45 * (FAIR_S + BAD_S + AFTER_S)
-        packets = 50 * BAD_S
+        assert counted.came > 45 * (FAIR_S + bad.seconds + AFTER_S)
+        packets = 50 * bad.seconds
         expected = packets * min(1.0, weather.lost + weather.bursts * weather.burst_packets)
         assert 0.5 * expected <= counted.lost <= 2.0 * expected
         assert weather.in_order or counted.overtaken > 0.2 * packets
@@ -203,10 +207,10 @@ def test_who_stopped_sending_is_silent_meanwhile_and_comes_back(
 ) -> None:
     heard = calls[name]
     (recording,) = heard.call.recordings
-    quiet = silence(stage.file(recording), channel, at_least_s=BAD_S - 3)
+    quiet = silence(stage.file(recording), channel, at_least_s=QUIET_S - 3)
     assert len(quiet) == 1, quiet
     (start, end) = quiet[0]
-    assert BAD_S - 2 <= end - start <= BAD_S + 2
+    assert QUIET_S - 2 <= end - start <= QUIET_S + 2
     assert [offset.at_s for offset in offsets_of(stage, heard) if offset.at_s > end + 1]
 
 
