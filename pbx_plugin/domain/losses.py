@@ -20,7 +20,12 @@ ENDS_EARLY = timedelta(seconds=1)
 BEGINS_LATE = timedelta(seconds=1)
 """How long a recording may take to begin after it was asked for; it usually takes a twentieth of that."""
 
+HEARABLE = timedelta(seconds=3)
+"""In a recording this long somebody says something. Shorter ones may be silent for good reasons."""
+
 LATE = "the recording began late"
+
+NO_SOUND = "no sound from either side: it may be that Asterisk cannot decode the codec"
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,10 +38,16 @@ class Loss:
 
 
 def loss(wanted: FinaliseMedia, became: RecordingStored | RecordingFailed) -> Loss | None:
-    """Return what is missing of a segment once the finaliser is through with it, None when nothing is."""
+    """Return what is missing of a segment once the finaliser is through with it, None when nothing is.
+
+    A recording without a sound on either side is kept, and missing all the same: an Asterisk that passes a codec
+    through which it cannot decode writes such ones.
+    """
     began = min((at for at in (wanted.in_at, wanted.out_at) if at is not None), default=wanted.intended_at)
     if isinstance(became, RecordingFailed):
         whole = wanted.closed_at - began
         return Loss(began, wanted.closed_at, f"nothing could be kept: {became.reason}") if whole >= UNNOTICED else None
+    if became.left_silent and became.right_silent and timedelta(milliseconds=became.length_ms) >= HEARABLE:
+        return Loss(began, wanted.closed_at, NO_SOUND)
     end = began + timedelta(milliseconds=became.length_ms)
     return Loss(end, wanted.closed_at, "the recording ended too early") if wanted.closed_at - end > ENDS_EARLY else None

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import timedelta
 from typing import Any
 
@@ -13,7 +14,7 @@ from pbx_plugin.ari_app.resync import missed
 from pbx_plugin.domain import commands as c
 from pbx_plugin.domain import entries as e
 from pbx_plugin.domain import happenings as h
-from pbx_plugin.domain.losses import Loss, loss
+from pbx_plugin.domain.losses import NO_SOUND, Loss, loss
 from pbx_plugin.domain.policy import Announce
 
 AWAY = "the recorder was away"
@@ -166,6 +167,17 @@ def stored(length_ms: int) -> e.RecordingStored:
 def test_a_recording_that_ends_too_early_is_missed_from_there(length_ms: int, since: float | None) -> None:
     lost = loss(WANTED, stored(length_ms))
     assert (lost and (lost.since, lost.until)) == (since and (second(since), second(9)))
+
+
+@pytest.mark.parametrize(
+    ("left", "right", "length_ms", "missed"),
+    [(True, True, 5900, True), (True, False, 5900, False), (False, True, 5900, False), (True, True, 2900, False)],
+)
+def test_a_recording_without_any_sound_is_missed_whole(left: bool, right: bool, length_ms: int, missed: bool) -> None:
+    became = replace(stored(length_ms), left_silent=left, right_silent=right)
+    wanted = replace(WANTED, closed_at=second(3.2 + length_ms / 1000))
+    expected = Loss(second(3.1), wanted.closed_at, NO_SOUND) if missed else None
+    assert loss(wanted, became) == expected
 
 
 def test_two_presses_in_a_row_are_no_loss() -> None:
