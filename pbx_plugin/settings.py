@@ -8,7 +8,7 @@ from __future__ import annotations
 import os
 from ipaddress import IPv4Network, IPv6Network
 from pathlib import Path
-from typing import Self
+from typing import Literal, Self
 
 from pydantic import BaseModel, ConfigDict, Field, SecretStr, ValidationError, model_validator
 from pydantic_settings import (
@@ -177,6 +177,28 @@ class Webhooks(_Section):
     patience: float = Field(default=10.0, gt=0, le=60)
 
 
+class MailServer(_Section):
+    """The mail server that notices to users go through; without a ``host`` they wait.
+
+    ``tls`` is ``starttls`` (usual on port 587), ``tls`` (from the first byte, port 465) or ``none``; a password is only
+    sent encrypted. ``ca_file`` holds certificates to trust in place of the system's. ``sender`` is who it comes from.
+    """
+
+    host: str = ""
+    port: int = Field(default=587, ge=1, le=65535)
+    sender: str = Field(default="pbx-plugin@localhost", pattern=r"^[^@\s<>,]+@[^@\s<>,]+$")
+    tls: Literal["starttls", "tls", "none"] = "starttls"
+    ca_file: Path | None = None
+    user: str = ""
+    password: SecretStr = SecretStr("")
+
+    @model_validator(mode="after")
+    def _no_password_in_clear(self) -> Self:
+        if self.user and self.tls == "none":
+            raise ValueError("tls is 'none' and there is a user: the password would go over the wire in clear")
+        return self
+
+
 class Settings(BaseSettings):
     """The whole configuration of one site."""
 
@@ -190,6 +212,7 @@ class Settings(BaseSettings):
     dialplan: Dialplan = Dialplan()
     recorder: Recorder = Recorder()
     bridge: Bridge = Bridge()
+    mail: MailServer = MailServer()
     api: Api = Api()
     webhooks: Webhooks = Webhooks()
 

@@ -7,11 +7,12 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from datetime import datetime
 
-from sqlalchemy import Engine, delete, select
+from sqlalchemy import Engine, delete, select, update
 
 from pbx_plugin.db.base import clean_json
 from pbx_plugin.db.directory_notices import NoticeTables
 from pbx_plugin.db.directory_people import PeopleTables
+from pbx_plugin.db.directory_session import handfuls
 from pbx_plugin.db.engine import reading, writing
 from pbx_plugin.db.models import (
     AuditRow,
@@ -146,20 +147,21 @@ class SqlDirectory(PeopleTables, NoticeTables):
 
     def change_direct_numbers(self, gone: Sequence[DirectNumber], wanted: Sequence[DirectNumber]) -> None:
         """Delete these direct numbers, then write those; a number may be in both."""
-        for number in gone:
-            self.delete_direct_number(number)
-        self._session.add_all(
-            DirectNumberRow(
-                id=str(uuid.uuid4()),
-                tenant_id=number.tenant_id,
-                e164=number.e164,
-                person_id=number.user_id or None,
-                group_id=number.group_id or None,
-                consent_number_id=number.consent_number_id or None,
-            )
+        if gone:
+            self._delete(DirectNumberRow, DirectNumberRow.e164, [n.e164 for n in gone], gone[0].tenant_id)
+            self._session.expire_all()
+        rows = [
+            {
+                "id": str(uuid.uuid4()),
+                "tenant_id": number.tenant_id,
+                "e164": number.e164,
+                "person_id": number.user_id or None,
+                "group_id": number.group_id or None,
+                "consent_number_id": number.consent_number_id or None,
+            }
             for number in wanted
-        )
-        self._flush("one of the direct numbers")
+        ]
+        self._insert(DirectNumberRow, rows, "one of the direct numbers")
 
     def consent_numbers(self, tenant_id: str) -> Sequence[ConsentNumber]:
         """Return the consent numbers, by number."""
@@ -220,21 +222,21 @@ class SqlDirectory(PeopleTables, NoticeTables):
 
     def add_exclusions(self, tenant_id: str, exclusions: Sequence[Exclusion], *, author: str, at: datetime) -> None:
         """Add many exclusions that are not there yet."""
-        self._session.add_all(
-            ExclusionRow(
-                id=one.id,
-                tenant_id=tenant_id,
-                created_at=at,
-                created_by=author,
-                pattern=one.pattern,
-                prefix=one.prefix,
-                person_id=one.user_id or None,
-                reason=one.reason,
-                expires_at=one.expires_at,
-            )
+        rows = [
+            {
+                "id": one.id,
+                "tenant_id": tenant_id,
+                "created_at": at,
+                "created_by": author,
+                "pattern": one.pattern,
+                "prefix": one.prefix,
+                "person_id": one.user_id or None,
+                "reason": one.reason,
+                "expires_at": one.expires_at,
+            }
             for one in exclusions
-        )
-        self._flush("one of the exclusions")
+        ]
+        self._insert(ExclusionRow, rows, "one of the exclusions")
 
     def delete_exclusion(self, tenant_id: str, exclusion: Exclusion, *, author: str, at: datetime) -> None:
         """Take an exclusion back; that it was there is remembered."""
@@ -242,6 +244,13 @@ class SqlDirectory(PeopleTables, NoticeTables):
         if row is not None and row.tenant_id == tenant_id:
             row.removed_at, row.removed_by = at, author
             self._flush("the exclusion")
+
+    def delete_exclusions(self, tenant_id: str, ids: Sequence[str], *, author: str, at: datetime) -> None:
+        """Take many exclusions (ids) back."""
+        table = ExclusionRow.__table__.c
+        for some in handfuls(ids):
+            query = update(ExclusionRow).where(table.tenant_id == tenant_id, table.id.in_(some))
+            self._run(query.values(removed_at=at, removed_by=author), "the exclusions")
 
     def policies(self, tenant_id: str) -> Sequence[AppliedPolicy]:
         """Return all applied policy versions, oldest first; the last one is in force."""
@@ -271,19 +280,19 @@ class SqlDirectory(PeopleTables, NoticeTables):
 
     def audit_all(self, entries: Iterable[Audited]) -> None:
         """Add many audit entries."""
-        self._session.add_all(
-            AuditRow(
-                id=entry.audit_id,
-                tenant_id=entry.tenant_id,
-                at=entry.at,
-                actor=entry.actor,
-                action=entry.action,
-                subject=entry.subject,
-                detail=clean_json(entry.detail),
-            )
+        rows = [
+            {
+                "id": entry.audit_id,
+                "tenant_id": entry.tenant_id,
+                "at": entry.at,
+                "actor": entry.actor,
+                "action": entry.action,
+                "subject": entry.subject,
+                "detail": clean_json(entry.detail),
+            }
             for entry in entries
-        )
-        self._flush("the audit entry")
+        ]
+        self._insert(AuditRow, rows, "the audit entry")
 
 
 def phone_digests(engine: Engine) -> dict[str, str]:

@@ -42,24 +42,24 @@ class NoticeTables(SessionTables):
 
     def add_notices(self, notices: Iterable[Notice]) -> None:
         """Add notices."""
-        self._session.add_all(
-            NoticeRow(
-                id=one.id,
-                tenant_id=one.tenant_id,
-                person_id=one.person_id,
-                at=one.at,
-                author=one.author,
-                mode=one.mode,
-                language=one.language,
-                text_version=one.text_version,
-                text=one.text,
-                text_sha256=one.text_sha256,
-                code_sha256=one.code_sha256,
-                code_until=one.code_until,
-            )
+        rows = [
+            {
+                "id": one.id,
+                "tenant_id": one.tenant_id,
+                "person_id": one.person_id,
+                "at": one.at,
+                "author": one.author,
+                "mode": one.mode,
+                "language": one.language,
+                "text_version": one.text_version,
+                "text": one.text,
+                "text_sha256": one.text_sha256,
+                "code_sha256": one.code_sha256,
+                "code_until": one.code_until,
+            }
             for one in notices
-        )
-        self._flush("the notice")
+        ]
+        self._insert(NoticeRow, rows, "the notice")
 
     def save_acknowledgement(self, notice: Notice) -> None:
         """Write a notice's acknowledgement, and that its code is used; nothing else of a notice ever changes."""
@@ -72,22 +72,22 @@ class NoticeTables(SessionTables):
 
     def add_mails(self, mails: Iterable[Mail]) -> None:
         """Put mails into the outbox."""
-        self._session.add_all(
-            MailRow(
-                id=mail.id,
-                tenant_id=mail.tenant_id,
-                about=mail.about,
-                at=mail.at,
-                address=mail.address,
-                subject=mail.subject,
-                body=mail.body,
-                secret=mail.secret,
-                state=mail.state,
-                due_at=mail.due_at,
-            )
+        rows = [
+            {
+                "id": mail.id,
+                "tenant_id": mail.tenant_id,
+                "about": mail.about,
+                "at": mail.at,
+                "address": mail.address,
+                "subject": mail.subject,
+                "body": mail.body,
+                "secret": mail.secret,
+                "state": mail.state,
+                "due_at": mail.due_at,
+            }
             for mail in mails
-        )
-        self._flush("the mail")
+        ]
+        self._insert(MailRow, rows, "the mail")
 
     def cancel_mails(self, tenant_id: str, about: Iterable[str], at: datetime) -> None:
         """Take back mails about these users that were not sent yet."""

@@ -5,11 +5,11 @@ from __future__ import annotations
 import uuid
 from collections import defaultdict
 from collections.abc import Sequence
+from typing import Any, cast
 
-from sqlalchemy import delete, select
-from sqlalchemy.orm import selectinload
+from sqlalchemy import Table, bindparam, delete, select, update
 
-from pbx_plugin.db.directory_session import SessionTables
+from pbx_plugin.db.directory_session import AT_ONCE, SessionTables
 from pbx_plugin.db.models import (
     DepartmentRow,
     DeviceRow,
@@ -23,9 +23,6 @@ from pbx_plugin.db.models import (
 )
 from pbx_plugin.services.directory import Department, Elsewhere, Person
 from pbx_plugin.services.people_records import RecordingGroup, Role, Unit, UnitKind
-
-FEW = 500
-"""So many rows are asked for by id; of more, all of the company are read."""
 
 
 class PeopleTables(SessionTables):
@@ -61,15 +58,32 @@ class PeopleTables(SessionTables):
 
     def people(self, tenant_id: str, *, removed: bool = False) -> Sequence[Person]:
         """Return the users, by extension; with ``removed`` also those who left."""
-        query = select(PersonRow).where(PersonRow.tenant_id == tenant_id).options(selectinload(PersonRow.devices))
+        query = select(*_COLUMNS).where(PersonRow.tenant_id == tenant_id)
         if not removed:
             query = query.where(PersonRow.active)
-        rows = self._session.scalars(query.order_by(PersonRow.extension, PersonRow.name)).all()
-        units: dict[str, dict[UnitKind, str]] = defaultdict(dict)
-        belonging = select(PersonUnitRow.person_id, PersonUnitRow.kind, PersonUnitRow.unit_id)
-        for person_id, kind, unit_id in self._session.execute(belonging.where(PersonUnitRow.tenant_id == tenant_id)):
-            units[person_id][kind] = unit_id
-        return [_person(row, units.get(row.id, {})) for row in rows]
+        rows = self._session.execute(query.order_by(PersonRow.extension, PersonRow.name)).all()
+        devices, units = self._devices(tenant_id), self._belonging(tenant_id)
+        return [
+            Person(
+                id=row.id,
+                tenant_id=row.tenant_id,
+                name=row.name,
+                extension=row.extension or "",
+                ddi=row.ddi,
+                email=row.email,
+                mode=row.mode,
+                enrolled=row.enrolled,
+                department_id=row.department_id or "",
+                devices=tuple(sorted(devices.get(row.id, {}))),
+                may_pause=row.may_pause,
+                language=row.language,
+                removed=not row.active,
+                district_id=units.get((row.id, UnitKind.DISTRICT), ""),
+                cost_centre_id=units.get((row.id, UnitKind.COST_CENTRE), ""),
+                office_id=units.get((row.id, UnitKind.OFFICE), ""),
+            )
+            for row in rows
+        ]
 
     def save_person(self, person: Person) -> None:
         """Write a user, with their devices; a device that stays keeps its secret."""
@@ -79,26 +93,40 @@ class PeopleTables(SessionTables):
         """Write many users at once, with their devices; extensions and devices may change hands among them."""
         if not people:
             return
+        tenant_id = people[0].tenant_id
         what = f"extension {people[0].extension} or a device of {people[0].name}"
         what = what if len(people) == 1 else "an extension or a device of one of the users"
-        rows = self._rows(people)
-        for person in people:
-            row = rows.get(person.id)
-            if row is None:
-                continue
-            # Given up first, so that somebody else may have it in the same breath.
-            if row.extension != (person.extension or None):
-                row.extension = None
-            row.devices = [device for device in row.devices if device.endpoint in person.devices]
-        self._flush(what)
-        for person in people:
-            row = rows.get(person.id)
-            if row is None:
-                row = PersonRow(id=person.id, tenant_id=person.tenant_id)
-                self._session.add(row)
-            _fill(row, person)
-        self._flush(what)
-        self._save_belonging(people)
+        few = [person.id for person in people] if len(people) <= AT_ONCE else None
+        there = select(PersonRow.id, PersonRow.extension).where(PersonRow.tenant_id == tenant_id)
+        there = there if few is None else there.where(PersonRow.id.in_(few))
+        extensions = {row.id: row.extension for row in self._session.execute(there)}
+        known = [person for person in people if person.id in extensions]
+        devices = self._devices(tenant_id, few)
+        # Given up first, so that somebody else may have it in the same breath.
+        dropped = [
+            device_id
+            for person in known
+            for endpoint, device_id in devices.get(person.id, {}).items()
+            if endpoint not in person.devices
+        ]
+        self._delete(DeviceRow, DeviceRow.id, dropped, tenant_id)
+        moving = [p.id for p in known if extensions[p.id] not in (None, p.extension)]
+        if moving:
+            self._run(_GIVE_UP, what, [{"which": identity} for identity in moving])
+        if known:
+            self._run(_CHANGE, what, [{"which": person.id, **_values(person)} for person in known])
+        new = [person for person in people if person.id not in extensions]
+        self._insert(PersonRow, [{"id": p.id, "tenant_id": tenant_id, **_values(p)} for p in new], what)
+        added = [
+            {"id": str(uuid.uuid4()), "tenant_id": tenant_id, "person_id": person.id, "endpoint": endpoint}
+            for person in people
+            for endpoint in person.devices
+            if endpoint not in devices.get(person.id, {})
+        ]
+        self._insert(DeviceRow, added, what)
+        self._save_belonging(people, few)
+        # What somebody has looked at through the session before is not so any more.
+        self._session.expire_all()
 
     def taken_elsewhere(self, tenant_id: str) -> Elsewhere:
         """Return what other companies hold."""
@@ -156,73 +184,67 @@ class PeopleTables(SessionTables):
         self._session.execute(delete(RecordingGroupMemberRow).where(RecordingGroupMemberRow.group_id == group.id))
         self._session.execute(delete(RecordingGroupRow).where(RecordingGroupRow.id == group.id))
 
-    def _rows(self, people: Sequence[Person]) -> dict[str, PersonRow]:
-        query = select(PersonRow).options(selectinload(PersonRow.devices))
-        if len(people) <= FEW:
-            query = query.where(PersonRow.id.in_([person.id for person in people]))
-        else:
-            query = query.where(PersonRow.tenant_id == people[0].tenant_id)
-        return {row.id: row for row in self._session.scalars(query)}
+    def _devices(self, tenant_id: str, few: list[str] | None = None) -> dict[str, dict[str, str]]:
+        """Return the ids of devices, by person and endpoint; of a few people or of all."""
+        found: dict[str, dict[str, str]] = defaultdict(dict)
+        query = select(DeviceRow.person_id, DeviceRow.endpoint, DeviceRow.id).where(DeviceRow.tenant_id == tenant_id)
+        query = query if few is None else query.where(DeviceRow.person_id.in_(few))
+        for person_id, endpoint, device_id in self._session.execute(query):
+            found[person_id][endpoint] = device_id
+        return found
 
-    def _save_belonging(self, people: Sequence[Person]) -> None:
-        query = select(PersonUnitRow)
-        if len(people) <= FEW:
-            query = query.where(PersonUnitRow.person_id.in_([person.id for person in people]))
-        else:
-            query = query.where(PersonUnitRow.tenant_id == people[0].tenant_id)
-        there = {(row.person_id, row.kind): row for row in self._session.scalars(query)}
-        for person in people:
-            for kind, unit_id in _belonging(person).items():
-                row = there.get((person.id, kind))
-                if row is not None and not unit_id:
-                    self._session.delete(row)
-                elif row is not None:
-                    row.unit_id = unit_id
-                elif unit_id:
-                    self._session.add(
-                        PersonUnitRow(person_id=person.id, kind=kind, tenant_id=person.tenant_id, unit_id=unit_id)
-                    )
-        self._flush("where one of the users belongs")
+    def _belonging(self, tenant_id: str, few: list[str] | None = None) -> dict[tuple[str, UnitKind], str]:
+        """Return the ids of the units to which people belong, by person and kind; of a few people or of all."""
+        query = select(PersonUnitRow.person_id, PersonUnitRow.kind, PersonUnitRow.unit_id)
+        query = query.where(PersonUnitRow.tenant_id == tenant_id)
+        query = query if few is None else query.where(PersonUnitRow.person_id.in_(few))
+        return {(person_id, kind): unit_id for person_id, kind, unit_id in self._session.execute(query)}
 
-
-def _fill(row: PersonRow, person: Person) -> None:
-    row.name, row.email, row.language = person.name, person.email, person.language
-    row.extension, row.ddi = person.extension or None, person.ddi
-    row.mode, row.enrolled, row.may_pause = person.mode, person.enrolled, person.may_pause
-    row.department_id, row.active = person.department_id or None, not person.removed
-    known = {device.endpoint for device in row.devices}
-    for endpoint in person.devices:
-        if endpoint not in known:
-            row.devices.append(
-                DeviceRow(id=str(uuid.uuid4()), tenant_id=person.tenant_id, person_id=person.id, endpoint=endpoint)
-            )
+    def _save_belonging(self, people: Sequence[Person], few: list[str] | None) -> None:
+        tenant_id = people[0].tenant_id
+        there = self._belonging(tenant_id, few)
+        moved = [
+            (person.id, kind, unit_id)
+            for person in people
+            for kind, unit_id in _units(person).items()
+            if there.get((person.id, kind), "") != unit_id
+        ]
+        gone = [(person_id, kind) for person_id, kind, _ in moved if (person_id, kind) in there]
+        if gone:
+            self._run(_LEAVE, "it", [{"which": person_id, "what": kind} for person_id, kind in gone])
+        rows = [
+            {"person_id": person_id, "kind": kind, "tenant_id": tenant_id, "unit_id": unit_id}
+            for person_id, kind, unit_id in moved
+            if unit_id
+        ]
+        self._insert(PersonUnitRow, rows, "where one of the users belongs")
 
 
-def _belonging(person: Person) -> dict[UnitKind, str]:
+_PERSON, _UNIT = cast("Table", PersonRow.__table__), cast("Table", PersonUnitRow.__table__)
+_COLUMNS = tuple(_PERSON.c)
+_GIVE_UP = update(_PERSON).where(_PERSON.c.id == bindparam("which")).values(extension=None)
+_CHANGE = update(_PERSON).where(_PERSON.c.id == bindparam("which"))
+_LEAVE = delete(_UNIT).where(_UNIT.c.person_id == bindparam("which"), _UNIT.c.kind == bindparam("what"))
+
+
+def _values(person: Person) -> dict[str, Any]:
+    return {
+        "department_id": person.department_id or None,
+        "name": person.name,
+        "email": person.email,
+        "extension": person.extension or None,
+        "ddi": person.ddi,
+        "mode": person.mode,
+        "enrolled": person.enrolled,
+        "may_pause": person.may_pause,
+        "language": person.language,
+        "active": not person.removed,
+    }
+
+
+def _units(person: Person) -> dict[UnitKind, str]:
     return {
         UnitKind.DISTRICT: person.district_id,
         UnitKind.COST_CENTRE: person.cost_centre_id,
         UnitKind.OFFICE: person.office_id,
     }
-
-
-def _person(row: PersonRow, units: dict[UnitKind, str]) -> Person:
-    return Person(
-        id=row.id,
-        tenant_id=row.tenant_id,
-        name=row.name,
-        extension=row.extension or "",
-        ddi=row.ddi,
-        email=row.email,
-        mode=row.mode,
-        enrolled=row.enrolled,
-        department_id=row.department_id or "",
-        # Sorted here too: rows that were just written stand in the order in which they were.
-        devices=tuple(sorted(device.endpoint for device in row.devices)),
-        may_pause=row.may_pause,
-        language=row.language,
-        removed=not row.active,
-        district_id=units.get(UnitKind.DISTRICT, ""),
-        cost_centre_id=units.get(UnitKind.COST_CENTRE, ""),
-        office_id=units.get(UnitKind.OFFICE, ""),
-    )

@@ -7,11 +7,12 @@ from typing import Any, cast
 
 from pydantic import TypeAdapter
 from sqlalchemy import Engine, select
-from sqlalchemy.orm import Session, selectinload
+from sqlalchemy.orm import Session
 
 from pbx_plugin.db.engine import reading
 from pbx_plugin.db.models import (
     ConsentNumberRow,
+    DeviceRow,
     DirectNumberRow,
     ExclusionRow,
     GroupMemberRow,
@@ -69,23 +70,6 @@ def policy_from_body(body: dict[str, Any]) -> PolicyVersion:
     return _POLICY.validate_python(body)
 
 
-def user_from_row(row: PersonRow) -> User:
-    """Return the person as the domain knows them."""
-    return User(
-        id=row.id,
-        tenant_id=row.tenant_id,
-        name=row.name,
-        extension=row.extension or "",
-        mode=row.mode,
-        enrolled=row.enrolled,
-        department_id=row.department_id or "",
-        ddi=row.ddi,
-        devices=tuple(device.endpoint for device in row.devices),
-        may_pause=row.may_pause,
-        language=row.language,
-    )
-
-
 def group_from_row(row: HuntGroupRow) -> HuntGroup:
     """Return the hunt group as the domain knows it."""
     bridging = Bridging(
@@ -109,13 +93,30 @@ def _tenants(session: Session) -> dict[str, Tenant]:
 
 
 def _users(session: Session) -> tuple[User, ...]:
-    query = (
-        select(PersonRow)
-        .where(PersonRow.active)
-        .options(selectinload(PersonRow.devices))
-        .order_by(PersonRow.tenant_id, PersonRow.extension, PersonRow.id)
+    # By column and not by row object: with 10,000 users that is the difference between in time and late.
+    devices: dict[str, list[str]] = defaultdict(list)
+    for person_id, endpoint in session.execute(
+        select(DeviceRow.person_id, DeviceRow.endpoint).order_by(DeviceRow.endpoint)
+    ):
+        devices[person_id].append(endpoint)
+    columns = PersonRow.__table__.c
+    query = select(*columns).where(PersonRow.active)
+    return tuple(
+        User(
+            id=row.id,
+            tenant_id=row.tenant_id,
+            name=row.name,
+            extension=row.extension or "",
+            mode=row.mode,
+            enrolled=row.enrolled,
+            department_id=row.department_id or "",
+            ddi=row.ddi,
+            devices=tuple(devices.get(row.id, ())),
+            may_pause=row.may_pause,
+            language=row.language,
+        )
+        for row in session.execute(query.order_by(PersonRow.tenant_id, PersonRow.extension, PersonRow.id))
     )
-    return tuple(user_from_row(row) for row in session.scalars(query))
 
 
 def _groups(session: Session) -> tuple[HuntGroup, ...]:
@@ -153,7 +154,8 @@ def _consent_numbers(session: Session) -> tuple[ConsentNumber, ...]:
 
 
 def _direct_numbers(session: Session) -> tuple[DirectNumber, ...]:
-    rows = session.scalars(select(DirectNumberRow).order_by(DirectNumberRow.e164))
+    columns = DirectNumberRow.__table__.c
+    rows = session.execute(select(*columns).order_by(DirectNumberRow.e164))
     return tuple(
         DirectNumber(row.e164, row.tenant_id, row.person_id or "", row.group_id or "", row.consent_number_id or "")
         for row in rows
@@ -174,9 +176,10 @@ def _policies(session: Session) -> dict[str, PolicyVersion]:
 
 
 def _exclusions(session: Session) -> dict[str, tuple[Exclusion, ...]]:
-    query = select(ExclusionRow).where(ExclusionRow.removed_at.is_(None)).order_by(ExclusionRow.id)
+    columns = ExclusionRow.__table__.c
+    query = select(*columns).where(ExclusionRow.removed_at.is_(None)).order_by(ExclusionRow.id)
     found: dict[str, list[Exclusion]] = defaultdict(list)
-    for row in session.scalars(query):
+    for row in session.execute(query):
         found[row.tenant_id].append(
             Exclusion(row.id, row.pattern, row.prefix, row.person_id or "", row.reason, row.expires_at)
         )

@@ -183,6 +183,10 @@ class Directory(PeopleStore, Protocol):
         """Take an exclusion back; that it was there is remembered."""
         ...
 
+    def delete_exclusions(self, tenant_id: str, ids: Sequence[str], *, author: str, at: datetime) -> None:
+        """Take many exclusions (ids) back."""
+        ...
+
     def policies(self, tenant_id: str) -> Sequence[AppliedPolicy]:
         """Return all applied policy versions, oldest first; the last one is in force."""
         ...

@@ -53,6 +53,7 @@ def import_exclusions(desk: Desk, table: Table, options: Options, tick: Tick = s
     there = {_key(exclusion): exclusion for exclusion in desk.directory.exclusions(desk.tenant.id)}
     seen: dict[_Key, int] = {}
     new: list[Exclusion] = []
+    gone: list[str] = []
     other: list[Exclusion] = []
     for done, row in enumerate(table.rows, 1):
         wanted = _wanted(desk, table, row, everyone, by_extension)
@@ -82,10 +83,11 @@ def import_exclusions(desk: Desk, table: Table, options: Options, tick: Tick = s
         if key in seen:
             continue
         if options.remove_missing or old.id in options.gone:
-            desk.directory.delete_exclusion(desk.tenant.id, old, author=desk.actor, at=desk.at)
+            gone.append(old.id)
             diff.changes.append(Change(KIND, old.id, _label(old, everyone), _row(old, everyone), None))
         else:
             diff.missing.append(_label(old, everyone))
+    desk.directory.delete_exclusions(desk.tenant.id, gone, author=desk.actor, at=desk.at)
     desk.directory.add_exclusions(desk.tenant.id, new, author=desk.actor, at=desk.at)
     for one in other:
         desk.directory.save_exclusion(desk.tenant.id, one, author=desk.actor, at=desk.at)

@@ -152,14 +152,16 @@ def _touched(change: Change, row: Row | None) -> str:
 
 def _remove_units(desk: Desk, changes: dict[str, list[Change]], diff: Diff) -> None:
     """Remove departments and units that came with the import; those that somebody has begun to use stay."""
+    came = {change.id for column in ("department", *UNIT_COLUMNS) for change in changes[column]}
+    used = people.units_in_use(desk) if came else frozenset()
+    people.forget_units(desk, came - used)
     for column in ("department", *UNIT_COLUMNS):
         for change in changes[column]:
-            try:
-                if column == "department":
-                    people.remove_department(desk, change.id)
-                else:
-                    units.remove(desk, UNIT_COLUMNS[column], change.id)
-            except RefusedError as error:
-                diff.remarks.append(str(error))
+            if change.id in used:
+                diff.remarks.append(f"{column.replace('_', ' ')} {change.label!r} is used by now and stays")
             else:
+                if column == "department":
+                    people.remove_department(desk, change.id, checked=True)
+                else:
+                    units.remove(desk, UNIT_COLUMNS[column], change.id, checked=True)
                 diff.changes.append(Change(column, change.id, change.label, change.after, None))

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import re
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import asdict, dataclass, replace
 from typing import Any
 
@@ -193,24 +193,49 @@ def add_department(desk: Desk, name: str) -> Department:
     return department
 
 
-def remove_department(desk: Desk, name: str) -> Department:
-    """Remove a department. Raises RefusedError while users are in it or the policy in force speaks of it."""
+def remove_department(desk: Desk, name: str, *, checked: bool = False) -> Department:
+    """Remove a department. Raises RefusedError while users are in it or the policy in force speaks of it.
+
+    With ``checked`` the caller knows from :func:`units_in_use` that it is not so, and has called :func:`forget_units`.
+    """
     identity = find_department(desk, name)
     if not identity:
         raise RefusedError(f"department {UNDEFINED!r} cannot be removed: it is where users without one are")
     department = next(d for d in desk.directory.departments(desk.tenant.id) if d.id == identity)
-    inside = [p.extension for p in desk.directory.people(desk.tenant.id) if p.department_id == identity]
-    if inside:
-        raise RefusedError(f"department {department.name!r} has users ({', '.join(inside[:5])}): move them first")
-    policies = desk.directory.policies(desk.tenant.id)
-    if policies and any(identity in rule.department_ids for rule in policies[-1].version.departments.values()):
-        raise RefusedError(f"the policy in force speaks of department {department.name!r}: apply one without it first")
-    for person in desk.directory.people(desk.tenant.id, removed=True):
-        if person.removed and person.department_id == identity:
-            desk.directory.save_person(replace(person, department_id=""))
+    if not checked:
+        inside = [p.extension for p in desk.directory.people(desk.tenant.id) if p.department_id == identity]
+        if inside:
+            raise RefusedError(f"department {department.name!r} has users ({', '.join(inside[:5])}): move them first")
+        if identity in units_in_use(desk):
+            raise RefusedError(
+                f"the policy in force speaks of department {department.name!r}: apply one without it first"
+            )
+        forget_units(desk, {identity})
     desk.directory.delete_department(department)
     desk.note("department removed", department.id, name=department.name)
     return department
+
+
+def units_in_use(desk: Desk) -> frozenset[str]:
+    """Return the ids of departments and units that users are in or that the policy in force speaks of."""
+    used: set[str] = set()
+    for person in desk.directory.people(desk.tenant.id):
+        used |= {person.department_id, person.district_id, person.cost_centre_id, person.office_id}
+    policies = desk.directory.policies(desk.tenant.id)
+    for rule in policies[-1].version.departments.values() if policies else ():
+        used |= rule.department_ids
+    return frozenset(used)
+
+
+def forget_units(desk: Desk, ids: Collection[str]) -> None:
+    """Let users who left belong to none of these departments and units any more, so that those can be removed."""
+    fields = ("department_id", *units.FIELDS.values())
+    left = []
+    for person in desk.directory.people(desk.tenant.id, removed=True) if ids else ():
+        emptied: dict[str, Any] = {name: "" for name in fields if getattr(person, name) in ids}
+        if person.removed and emptied:
+            left.append(replace(person, **emptied))
+    desk.directory.save_people(left)
 
 
 def _granted(desk: Desk, person: Person, wish: PersonWish) -> Person:

@@ -62,13 +62,14 @@ def add(desk: Desk, kind: UnitKind, name: str) -> Unit:
     return unit
 
 
-def remove(desk: Desk, kind: UnitKind, name: str) -> Unit:
-    """Remove a unit that has no users. Raises RefusedError while it has some."""
+def remove(desk: Desk, kind: UnitKind, name: str, *, checked: bool = False) -> Unit:
+    """Remove a unit that has no users. Raises RefusedError while it has some, unless the caller has ``checked``."""
     identity = find(desk, kind, name)
     if not identity:
         raise RefusedError(f"which {kind}? give its name")
     unit = next(u for u in desk.directory.units(desk.tenant.id) if u.id == identity)
-    inside = [p.extension for p in desk.directory.people(desk.tenant.id) if of(p, kind) == identity]
+    everyone = () if checked else desk.directory.people(desk.tenant.id)
+    inside = [p.extension for p in everyone if of(p, kind) == identity]
     if inside:
         raise RefusedError(f"{kind} {unit.name!r} has users ({', '.join(inside[:5])}): move them first")
     desk.directory.delete_unit(unit)

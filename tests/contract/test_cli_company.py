@@ -76,18 +76,27 @@ def test_a_company_is_set_up_from_nothing_by_commands(staffed: Site, tmp_path: P
 def test_users_are_listed_with_stable_keys(staffed: Site) -> None:
     anna, bo = staffed.does("users", "list", "--json").data
     assert len(anna.pop("id")) == 36
+    assert anna.pop("notified_at").endswith("Z")
     assert anna == {
         "extension": "101",
         "name": "Anna",
         "ddi": "+4533445566",
+        "ddis": ["+4533445566"],
         "email": "",
         "mode": "on demand",
         "enrolled": True,
         "department": "Sales",
+        "district": "",
+        "cost_centre": "",
+        "office": "",
         "devices": ["PJSIP/101"],
         "may_pause": False,
         "language": "en",
         "removed": False,
+        "notice": "waiting",
+        "acknowledged_at": None,
+        "acknowledged_by": "",
+        "acknowledged_how": "",
     }
     assert (bo["mode"], bo["department"]) == ("always", "Undefined")
 
