@@ -13,9 +13,10 @@ from datetime import datetime
 from email.utils import parsedate_to_datetime
 from http.client import HTTPConnection, HTTPException
 
-from pbx_plugin.asterisk import variables
+from pbx_plugin.asterisk import cel, variables
 from pbx_plugin.asterisk.ami import AmiClient, AmiError, AmiUnreachableError
-from pbx_plugin.asterisk.install import DialplanInstaller, InstallError
+from pbx_plugin.asterisk.install import FOLDER, DialplanInstaller, InstallError
+from pbx_plugin.asterisk.load import OPTIONAL
 from pbx_plugin.asterisk.render import version_of
 from pbx_plugin.cli.check import Check, fail, ok, warn
 from pbx_plugin.settings import Settings
@@ -100,7 +101,7 @@ def dialplan(settings: Settings, files: dict[str, str], installer: DialplanInsta
     """Look whether what the database asks for is installed, included, and what Asterisk runs."""
     mend = "run 'pbx-plugin dialplan install'"
     try:
-        missing = installer.missing_includes(files)
+        missing = {path: line for path, line in installer.missing_includes(files).items() if path.name not in OPTIONAL}
         changes = installer.diff(files)
     except (InstallError, OSError) as error:
         yield fail("dialplan", str(error), "let the user of pbx-plugin read Asterisk's configuration")
@@ -121,6 +122,28 @@ def dialplan(settings: Settings, files: dict[str, str], installer: DialplanInsta
         yield ok("dialplan in Asterisk", f"version {version_of(files)} is loaded")
     else:
         yield fail("dialplan in Asterisk", f"loaded is {', '.join(loaded) or 'no version of ours'}", mend)
+
+
+def witness(settings: Settings) -> Check:
+    """Look whether Asterisk writes down what happens to calls, for the time when the recorder is away."""
+    path = settings.paths.witness
+    mend = (
+        f"let cel_custom.conf have [mappings] and, behind it, #tryinclude \"{FOLDER}/cel_custom.conf\"; in [general] of"
+        f" cel.conf: enable = yes, events = {','.join(cel.EVENTS)}; then 'pbx-plugin dialplan install', and"
+        " 'core reload' in Asterisk"
+    )
+    try:
+        status, body, _date = _get(settings, "/ari/asterisk/modules/cel_custom.so")
+    except (OSError, HTTPException) as error:
+        return warn("witness", f"Asterisk does not say whether it writes its channel events: {error}", mend)
+    if status != 200 or body.get("status") != "Running":
+        return warn("witness", "Asterisk's module cel_custom.so does not run", f"load it; {mend}")
+    try:
+        written = path.stat().st_size
+    except OSError as error:
+        told = f"Asterisk writes no channel events for us ({error.strerror}: {path})"
+        return warn("witness", f"{told}: what is recorded while the recorder is away is cut short", mend)
+    return ok("witness", f"Asterisk writes its channel events ({written} bytes in {path})")
 
 
 def bridge(settings: Settings, groups: list[str]) -> Check:

@@ -59,6 +59,7 @@ def examine() -> Iterator[Check]:
     yield check_asterisk.channelvars(settings)
     yield check_asterisk.ami(settings)
     yield check_asterisk.agi(settings)
+    yield check_asterisk.witness(settings)
     if rulebook is not None:
         bridged = [group.name for group in rulebook.groups if group.bridging.on]
         if bridged:

@@ -116,6 +116,7 @@ def test_with_nothing_running_the_doctor_says_what_to_start(site: Site) -> None:
         "channelvars": "warn",
         "AMI": "fail",
         "FastAGI": "fail",
+        "witness": "warn",
         "dialplan": "fail",
         "dialplan in Asterisk": "warn",
     }
