@@ -15,6 +15,7 @@ from stage import Stage, wait_for
 
 from pbx_plugin.sandbox.instance import AsteriskInstance
 from pbx_plugin.sandbox.instance_ports import PortBlock
+from pbx_plugin.sandbox.listening import heard_anywhere
 from pbx_plugin.sandbox.phone import Phone
 from pbx_plugin.sandbox.signals import Voice, write_voice
 from pbx_plugin.sandbox.site_config import LOOPBACK_MEDIA, TRUNK_HOST
@@ -110,3 +111,7 @@ class Adapter:
         )
         self._ends.enter_context(phone)
         return phone
+
+    def heard(self, name: str, who: Voice) -> bool:
+        """Whether the phone behind the adapter (``user`` or ``line``) has heard this voice."""
+        return any(heard_anywhere(path, who) for path in self._folder.glob(f"adapted {name}-*.wav"))

@@ -10,12 +10,14 @@ from kinds import TALK_S, assert_one_journey, recorded
 from stage import Stage, hang_up, talk
 
 from pbx_plugin.db.views import CallDetail
+from pbx_plugin.domain.losses import NO_SOUND
 from pbx_plugin.sandbox.listening import assert_side, picture, tones
 from pbx_plugin.sandbox.phone import Leg
 from pbx_plugin.sandbox.signals import VOICES, Voice
 from pbx_plugin.sandbox.site_people import ddi_of
 
 USER = "239"
+CODEC = "codec_opus_open_source.so"
 USERS_VOICE, LINES_VOICE = VOICES[-3], VOICES[-2]
 """The stage gives its voices out from the other end."""
 
@@ -75,3 +77,27 @@ def test_opus_from_end_to_end(stage: Stage, opus: Adapter) -> None:
     call, codecs = talked(stage, opus.number, USER, leg)
     assert codecs == {"opus"}
     assert_heard(stage, call, USERS_VOICE, LINES_VOICE)
+
+
+@pytest.fixture
+def no_opus_codec(stage: Stage) -> Iterator[None]:
+    """An Asterisk that passes opus through and cannot decode it, as many are."""
+    asterisk = stage.site.asterisk
+    assert "Unloaded" in asterisk.rx(f"module unload {CODEC}")
+    yield
+    asterisk.rx(f"module load {CODEC}")
+
+
+def test_opus_that_asterisk_cannot_decode_is_told_as_missing(stage: Stage, opus: Adapter, no_opus_codec: None) -> None:
+    stage.from_now()
+    leg = opus.line.dial(ddi_of(USER))
+    leg.wait("CONFIRMED")
+    talk(TALK_S + 4)
+    assert codecs_in_use(stage) == {"opus"}
+    hang_up(leg)
+    call = stage.settled(opus.number)
+    assert opus.heard("user", LINES_VOICE), "the call itself is none the worse"
+    (gap,) = call.gaps
+    assert gap.reason == NO_SOUND
+    (recording,) = call.recordings
+    assert (recording.in_at, recording.closed_at) == (gap.since, gap.until)
