@@ -20,6 +20,8 @@ from pbx_plugin.domain.entries import ConsentTaken, Decided, Entry, Gap, Recordi
 from pbx_plugin.services.webhooks import DeliveryState, Event
 
 _NAMESPACE = UUID("1c2b7a52-6d0e-4d69-9a43-5e0f4c1b7f10")
+AT_ONCE = datetime(1970, 1, 1, tzinfo=UTC)
+"""When a fresh delivery is due; not the time of what it tells, for Asterisk's clock may be ahead of ours."""
 _PAUSED = "paused by "
 _TELLING = (Decided, RecordingStored, RecordingFailed, ConsentTaken, Gap)
 
@@ -76,7 +78,7 @@ def _row(webhook_id: str, news: _News) -> dict[str, Any]:
         "body": json.dumps(body, ensure_ascii=False, separators=(",", ":")),
         "state": DeliveryState.WAITING,
         "created_at": news.at,
-        "next_try_at": news.at,
+        "next_try_at": AT_ONCE,
         "tries": 0,
         "status": 0,
         "error": "",

@@ -16,6 +16,9 @@ from pbx_plugin.settings import CONFIG_VARIABLE
 READY = {"recorder": "listening to Asterisk", "agi": "answering", "bridge": "listening to Asterisk"}
 """What a service logs when calls can come."""
 
+SAYS = READY | {"api": "answering"}
+"""The same of every service; calls need no REST interface, so that one is started only where it is wanted."""
+
 
 def service_command(config: Path, name: str) -> list[str]:
     """Return the command line of a service: the file on it tells whose service a process is, in any list of them."""
@@ -79,7 +82,7 @@ class Service:
         """Wait until it says that calls can come. Raises ServiceError."""
         until = time.monotonic() + seconds
         while time.monotonic() < until:
-            if READY[self.name] in self.said():
+            if SAYS[self.name] in self.said():
                 return
             if self._child is None or has_ended(self._child):
                 break

@@ -65,6 +65,7 @@ class Site:
             http=block.port("tcp"),
             ami=block.port("tcp"),
             agi=block.port("tcp"),
+            api=block.port("tcp"),
         )
         self.secrets = Secrets(*(secrets.token_urlsafe(18) for _ in range(3)))
         self.asterisk = AsteriskInstance(
@@ -80,6 +81,7 @@ class Site:
         self.recorder = Service("recorder", self.folder, self.config_path, detached=detached)
         self.agi = Service("agi", self.folder, self.config_path, detached=detached)
         self.bridge = Service("bridge", self.folder, self.config_path, detached=detached)
+        self.api = Service("api", self.folder, self.config_path, detached=detached)
         self._services = services
 
     @property
@@ -128,6 +130,7 @@ class Site:
             ends.callback(self.agi.stop)
             ends.callback(self.bridge.stop)
             ends.callback(self.recorder.stop)
+            ends.callback(self.api.stop)
 
     def __enter__(self) -> Self:
         try:

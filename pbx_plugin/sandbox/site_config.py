@@ -32,6 +32,7 @@ class Ports:
     http: int
     ami: int
     agi: int
+    api: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -106,6 +107,9 @@ secret = {toml_value(secrets.ami)}
 
 [agi]
 port = {ports.agi}
+
+[api]
+port = {ports.api}
 
 [paths]
 state = {toml_value(str(folder / "state"))}

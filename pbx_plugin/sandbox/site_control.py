@@ -22,7 +22,7 @@ from pbx_plugin.sandbox.instance_ports import NoFreePortsError
 from pbx_plugin.sandbox.instance_process import Running, running
 from pbx_plugin.sandbox.provision import CURRENT, RELEASES, ensure_asterisk
 from pbx_plugin.sandbox.provision_error import ProvisionError
-from pbx_plugin.sandbox.service import READY, ServiceError, service_command
+from pbx_plugin.sandbox.service import READY, SAYS, ServiceError, service_command
 from pbx_plugin.sandbox.site import Site
 from pbx_plugin.sandbox.site_info import Facts, Info, describe
 
@@ -170,7 +170,7 @@ def processes_of(folder: Path) -> dict[str, Running]:
     one that started it, and no stranger with a number from an old file is ever taken for ours.
     """
     config = folder / "config.toml"
-    services = {name: service_command(config, name)[1:] for name in READY} | {"agents": agents_command(config)[1:]}
+    services = {name: service_command(config, name)[1:] for name in SAYS} | {"agents": agents_command(config)[1:]}
     asterisk = ["-C", str(folder / "pbx" / "etc" / "asterisk.conf"), "-f"]
     found = {}
     for entry in Path("/proc").iterdir():
@@ -193,7 +193,7 @@ def processes_of(folder: Path) -> dict[str, Running]:
 def end_all(folder: Path, say: Say = lambda _: None) -> bool:
     """End what runs in a sandbox: the recorder before Asterisk, so that it can close its files."""
     found = processes_of(folder)
-    for name in ("agents", "recorder", "agi", "bridge", "asterisk"):
+    for name in ("agents", "api", "recorder", "agi", "bridge", "asterisk"):
         if name in found:
             say(f"ending the {name}" if name != "asterisk" else "ending Asterisk")
             _end(found[name])

@@ -6,7 +6,7 @@ import socket
 import threading
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from ipaddress import ip_network
 from pathlib import Path
@@ -15,7 +15,7 @@ from typing import Any
 from uuid import NAMESPACE_OID, uuid4, uuid5
 
 import httpx2
-from call_entries import NOON, TENANT
+from call_entries import NOON, TENANT, consent_taken
 
 from pbx_plugin.api.runner import build_server
 from pbx_plugin.api.site import ApiSite
@@ -27,7 +27,6 @@ from pbx_plugin.domain.call import Mode
 from pbx_plugin.domain.entries import (
     CallBegan,
     CallEnded,
-    ConsentTaken,
     Decided,
     Entry,
     Gap,
@@ -216,12 +215,7 @@ class ApiStage:
         }
         self.call(company, f"170000000{digit}.1", NOON)
         evidence = str(uuid5(NAMESPACE_OID, f"evidence {tenant.id}"))
-        self.apply(
-            ConsentTaken(
-                *(evidence, tenant.id, f"170000000{digit}.1", f"170000000{digit}.1", consent.number, "31200118"),
-                *("+4531200118", NOON, NOON, "given", "1", "da", "consent/question", "ab" * 32, "1", 7, 1),
-            )
-        )
+        self.apply(replace(consent_taken(evidence, linkedid=f"170000000{digit}.1"), tenant_id=tenant.id))
         hook = self.site.webhooks.add(desk, f"https://hooks{digit}.example.com/x", tuple(Event), "s" * 20)
         last = f"170000000{digit}.5"
         company.things["call"] = self.call(company, last, NOON + timedelta(minutes=1))

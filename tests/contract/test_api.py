@@ -361,11 +361,18 @@ class TestListening:
 
 def test_recordings_are_searched(stage: ApiStage, client: httpx2.Client) -> None:
     wanted = stage.own.things["recording"]
-    fits = {"extension": "101", "number": "200118", "direction": "incoming", "state": "stored", "shortest_ms": 55_000}
+    fits: dict[str, Any] = {
+        "extension": "101",
+        "number": "200118",
+        "direction": "incoming",
+        "state": "stored",
+        "shortest_ms": 55_000,
+    }
     found = client.get("/v1/recordings", params={**fits, "limit": 500}).json()["items"]
     assert wanted in [one["recording_id"] for one in found]
     assert not {"path", "spool_in", "tenant_id"} & found[0].keys()
-    for name, value in {"extension": "102", "number": "%", "direction": "outgoing", "shortest_ms": 55_001}.items():
+    others: dict[str, Any] = {"extension": "102", "number": "%", "direction": "outgoing", "shortest_ms": 55_001}
+    for name, value in others.items():
         assert client.get("/v1/recordings", params={**fits, name: value}).json()["items"] == [], name
 
 

@@ -16,7 +16,7 @@ from pbx_plugin.sandbox.site_info import Facts, describe
 from pbx_plugin.sandbox.site_people import CONSENT_NUMBERS, HUNTS, RESIDENTS
 from pbx_plugin.settings import load_settings
 
-PORTS = Ports(sip=20400, trunk=20401, http=20402, ami=20403, agi=20404)
+PORTS = Ports(sip=20400, trunk=20401, http=20402, ami=20403, agi=20404, api=20405)
 SECRETS = Secrets(ari="ari-secret", ami="ami-secret", phones="phone-secret")
 
 Info = dict[str, Any]
