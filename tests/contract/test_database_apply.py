@@ -349,6 +349,14 @@ def test_a_restarted_recorder_finds_what_is_not_finished(engine: Engine) -> None
     ]
     assert (opened[1].in_at, opened[1].out_at, opened[1].closed_at) == (after(7.9), after(7.95), after(9))
     assert (opened[0].spool_in, opened[0].in_side, opened[0].anchor_channel) == ("first-in", "right", "1700000000.1")
+    assert all(len(row.user_ids) == 1 for row in opened)
+    assert recall.ended({"old", "ended", "young", "never heard of"}) == {"ended"}
+    assert recall.ended([f"call {n}" for n in range(2000)]) == frozenset()
+    assert recall.media_states(["first", "done", "lost", "never heard of"]) == {
+        "first": "recording",
+        "done": "stored",
+        "lost": "failed",
+    }
 
 
 def test_the_audit_keeps_the_order_in_which_it_was_told(engine: Engine) -> None:
