@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 from call_story import NOON, Story
+from pbx_double import until
 from test_calls import END, INCOMING
 
 from pbx_plugin.ari_app.clock_watch import ClockWatch
@@ -180,6 +181,7 @@ class TestTheWatch:
 async def test_the_moment_of_last_hearing_is_kept_by_a_clock_that_was_set_back(tmp_path: Path) -> None:
     heard = Heard(tmp_path / "heard")
     heard.note(NOON)
+    await until(lambda: Heard(tmp_path / "heard").last == NOON)
     heard.clock_moved(-HOUR)
     assert heard.last == NOON - HOUR
     heard.note(NOON - HOUR)
