@@ -30,22 +30,20 @@ that recording is due with the answer: a file of such tests has ``pytestmark = p
 
 from __future__ import annotations
 
-import threading
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
-from dataclasses import dataclass, field
-from pathlib import Path
 from weakref import WeakKeyDictionary
 
 import kinds
+from moment_call import Call, SpoolWatch, heard_so_far, in_a_row, story
 from stage import Stage, talk
 
 from pbx_plugin.clock import now
 from pbx_plugin.db.engine import make_engine
 from pbx_plugin.db.evidence import SiteQueries
 from pbx_plugin.db.views import CallDetail, GapView, RecordingView
-from pbx_plugin.sandbox.listening import Window, picture, tones
+from pbx_plugin.sandbox.listening import picture, tones
 from pbx_plugin.sandbox.phone import Leg, PhoneError
 from pbx_plugin.sandbox.site_people import ddi_of
 
@@ -54,71 +52,11 @@ TALK_S = 2.5
 PROMPT_S = 2.0
 """After so long the consent question is being played, and it lasts much longer."""
 
-HEADER, BYTES_A_SECOND = 44, 16000
 SLACK_S = 0.7
 """How much a recording of a user may begin or end beside what their phone says."""
 
 KEYS_S = 0.8
 """A phone that presses a star and a digit says nothing meanwhile."""
-
-
-@dataclass
-class Call:
-    """One call at its moment. ``due`` are stretches (seconds since the epoch) that should be recorded of ``user``."""
-
-    name: str
-    user: str
-    number: str
-    outside: Leg
-    inside: Leg | None = None
-    due: list[list[float]] = field(default_factory=list)
-    hushed: bool = False
-    """The caller is silent whenever recorded: not a tenth of a second of this voice may be anywhere."""
-
-    def begin(self, at: float) -> None:
-        """From then on it should be recorded."""
-        self.due.append([at, 0.0])
-
-    def end(self, at: float) -> None:
-        """Until then it should have been; a second end is none."""
-        if self.due and not self.due[-1][1]:
-            self.due[-1][1] = at
-
-    @property
-    def legs(self) -> tuple[Leg, ...]:
-        """Both phones' ends."""
-        return tuple(leg for leg in (self.outside, self.inside) if leg is not None)
-
-    @property
-    def talks(self) -> bool:
-        """Whether both are in it."""
-        return len(self.legs) == 2 and all(leg.state == "CONFIRMED" for leg in self.legs)
-
-
-class SpoolWatch:
-    """Remembers how long each file in our spool ever was: what reached the disk, whatever became of it."""
-
-    def __init__(self, folder: Path) -> None:
-        self._folder = folder
-        self._over = threading.Event()
-        self.seconds: dict[str, float] = {}
-        self._thread = threading.Thread(target=self._run, name="spool watch", daemon=True)
-        self._thread.start()
-
-    def stop(self) -> None:
-        """Look no longer."""
-        self._over.set()
-        self._thread.join()
-
-    def _run(self) -> None:
-        while not self._over.wait(0.05):
-            for path in self._folder.rglob("*.wav"):
-                try:
-                    seconds = (path.stat().st_size - HEADER) / BYTES_A_SECOND
-                except OSError:
-                    continue
-                media = path.stem.rpartition("-")[0]
-                self.seconds[media] = max(seconds, self.seconds.get(media, 0.0))
 
 
 _UP: WeakKeyDictionary[Stage, Moments] = WeakKeyDictionary()
@@ -230,13 +168,13 @@ class Moments:
         """
         up = [(call, leg) for call in self.calls.values() if not call.outside.ended for leg in call.legs]
         talking = [call for call in self.calls.values() if call.talks]
-        before = {id(leg): _heard_so_far(leg) for call in talking for leg in call.legs}
+        before = {id(leg): heard_so_far(leg) for call in talking for leg in call.legs}
         yield
         fell = [call.name for call, leg in up if leg.ended and call.name not in self._left]
         assert not fell, f"the fault ended calls: {fell}"
         for call in [one for one in talking if one.name not in self._left]:
             for leg, other in zip(call.legs, (call.user, call.name), strict=True):
-                self._heard.append((call, leg, other, before[id(leg)], _heard_so_far(leg)))
+                self._heard.append((call, leg, other, before[id(leg)], heard_so_far(leg)))
         self._silent_s = silent_s
 
     def answer(self) -> None:
@@ -284,7 +222,7 @@ class Moments:
     # What must be true then
 
     def assert_all_well(self, *, silent_s: float = 0.5) -> None:
-        """Assert all that must be true after any fault; ``silent_s`` is how long a recorded voice may be missing in a row."""
+        """Assert all that must be true after any fault; ``silent_s`` is how long a voice may be missing in a row."""
         try:
             found = {call.name: self.stage.settled(call.number) for call in self.calls.values()}
             gaps = self._gaps()
@@ -315,7 +253,7 @@ class Moments:
             unheard = [w for w in windows if self.stage.voice(other) not in w.voices]
             told = f"{call.name}: {other} was not heard through the fault\n{picture(windows)}"
             assert windows, told
-            assert _in_a_row(unheard) <= self._silent_s, told
+            assert in_a_row(unheard) <= self._silent_s, told
 
     def _assert_never_refused(self, found: dict[str, CallDetail]) -> None:
         refused = [found[call.name] for call in self.calls.values() if not call.due]
@@ -337,10 +275,10 @@ class Moments:
         told = sum(gap.seconds(now()) for gap in missing)
         due = sum(until - since for since, until in call.due)
         slack = SLACK_S * max(1, len(stored), len(call.due))
-        story = f"{call.name}: {due:.2f} s were due, {kept:.2f} s are stored, {told:.2f} s are gaps: {_story(found)}"
-        assert abs(due - kept - told) <= slack, story
+        sums = f"{call.name}: {due:.2f} s were due, {kept:.2f} s are stored, {told:.2f} s are gaps: {story(found)}"
+        assert abs(due - kept - told) <= slack, sums
         on_disk = sum(self._spool.seconds.get(recording.media_id, 0.0) for recording in found.recordings)
-        assert on_disk <= kept + told + slack, f"{on_disk:.2f} s were on disk; {story}"
+        assert on_disk <= kept + told + slack, f"{on_disk:.2f} s were on disk; {sums}"
 
     def _assert_sides(self, call: Call, found: CallDetail, silent_s: float) -> None:
         for recording in found.recordings:
@@ -356,7 +294,7 @@ class Moments:
         unheard = [w for w in windows if mine - w.voices]
         told = f"{path}, side {channel}: {who or 'nobody'} should be heard\n{picture(windows)}"
         assert not strangers, told
-        assert _in_a_row(unheard) <= silent_s, told
+        assert in_a_row(unheard) <= silent_s, told
 
     def _assert_archive_is_the_books(self) -> None:
         """Nothing lies in the archive that the books do not know; nothing was set aside; no file is half made."""
@@ -374,28 +312,3 @@ def _end_what_a_failed_test_left(stage: Stage) -> None:
         for leg in call.legs:
             with suppress(PhoneError):
                 leg.hangup()
-
-
-def _in_a_row(windows: list[Window]) -> float:
-    """The seconds of the longest stretch that these windows make without a break."""
-    longest = run = 0.0
-    end = -1.0
-    for one in windows:
-        lasts = one.end_s - one.start_s
-        run = run + lasts if abs(one.start_s - end) < lasts / 2 else lasts
-        longest, end = max(longest, run), one.end_s
-    return longest
-
-
-def _heard_so_far(leg: Leg) -> float:
-    """Seconds that a phone has recorded of what it heard."""
-    assert leg.heard is not None
-    return max(0.0, (leg.heard.stat().st_size - HEADER) / BYTES_A_SECOND)
-
-
-def _story(found: CallDetail) -> str:
-    parts = [
-        f"{r.extension} {r.state} {r.in_at}-{r.closed_at} {r.length_ms} ms {r.fail_reason}" for r in found.recordings
-    ]
-    parts += [f"gap {gap.since}-{gap.until} {gap.reason}" for gap in found.gaps]
-    return "\n  ".join(["", *parts])

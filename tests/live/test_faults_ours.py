@@ -123,6 +123,7 @@ def test_two_recorders_are_started_at_once_and_one_of_them_refuses(stage: Stage,
         with calls.lasting():
             second.start()
             wait_for(lambda: not second.running, "a second recorder to give up", STARTS_S)
+            calls.answer()
             calls.hang_up_leaving()
             site.recorder.kill()
             second.start()
