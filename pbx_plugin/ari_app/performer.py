@@ -63,6 +63,7 @@ class Performer:
         self._tasks: set[asyncio.Task[Any]] = set()
         self._announcing: dict[str, asyncio.Task[None]] = {}
         self._starting: dict[str, asyncio.Event] = {}
+        self._preparing: dict[str, asyncio.Task[CaptureError | None]] = {}
         self._stopping: set[str] = set()
         self._threads = ThreadPoolExecutor(32, thread_name_prefix="journal")
 
@@ -135,6 +136,9 @@ class Performer:
         """
         while not queue.empty():
             asked = [queue.get_nowait() for _ in range(queue.qsize())]
+            for wanted in (command for _, commands in asked for command in commands):
+                if isinstance(wanted, c.StartCapture):
+                    self._preparing[wanted.media] = self._spawn(self._prepare(wanted))
             position = await self._write(asked)
             if position is not None or len(asked) == 1:
                 self._deeds(asked, position)
@@ -200,21 +204,32 @@ class Performer:
 
     async def _begin(self, wanted: c.StartCapture, position: int | None) -> tuple[datetime, datetime]:
         """Record; return when each side began. Raises CaptureError; then nothing is recorded and nothing is left."""
-        if position is None:
-            raise CaptureError("the journal could not be written")
-        self._still_wanted(wanted)
-        row = asyncio.get_running_loop().run_in_executor(
-            self._threads, self._journal.wait_applied, position, DATABASE_PATIENCE
-        )
+        prepared = self._preparing.pop(wanted.media)
         try:
-            await self._capturing.prepare(wanted)
+            if position is None:
+                raise CaptureError("the journal could not be written")
+            row = asyncio.get_running_loop().run_in_executor(
+                self._threads, self._journal.wait_applied, position, DATABASE_PATIENCE
+            )
+            if (trouble := await prepared) is not None:
+                raise trouble
             await row
             self._still_wanted(wanted)
             return await self._capturing.start(wanted)
         except CaptureError:
+            await asyncio.wait([prepared])
             await self._ended(c.StopCapture(wanted.media, wanted.spool_in, wanted.spool_out))
             await self._finalising.discard(wanted.spool_in, wanted.spool_out)
             raise
+
+    async def _prepare(self, wanted: c.StartCapture) -> CaptureError | None:
+        """Put the snoops in place while the intent is being written: they record nothing before they are told to."""
+        try:
+            self._still_wanted(wanted)
+            await self._capturing.prepare(wanted)
+        except CaptureError as error:
+            return error
+        return None
 
     def _still_wanted(self, wanted: c.StartCapture) -> None:
         if self.is_stopping(wanted.media):

@@ -105,7 +105,8 @@ async def test_nothing_is_recorded_that_the_disk_would_not_take_note_of() -> Non
     works.disk.refusing = 1
     works.do(INTENT, START)
     await works.done()
-    assert works.asterisk.asked == []
+    assert works.asterisk.recorded == []
+    assert works.asterisk.snoops == set()
     assert works.kinds() == ["CaptureFailed"]
 
 
@@ -171,7 +172,8 @@ async def test_what_happens_while_the_disk_is_busy_is_written_in_one_go_with_the
     await until(lambda: len(appends) == 1)
     works.do(step("dialled"), c.Remember("call"))
     works.do(step("joined"), START, c.Remember("call"))
-    assert works.asterisk.asked == [], "nothing is recorded before its intent is on disk"
+    await asyncio.sleep(0.02)
+    assert works.asterisk.recorded == [], "nothing is recorded before its intent is on disk"
     busy.set()
     await works.done()
     assert [[type(entry).__name__ for entry in entries] for entries in appends] == [
@@ -201,3 +203,23 @@ async def test_a_step_that_cannot_be_written_takes_no_other_with_it(monkeypatch:
         "answered",
     ]
     assert works.kinds() == ["CaptureStarted"]
+
+
+async def test_snoops_are_set_up_while_the_disk_is_busy_and_go_again_when_it_refuses(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    works = Works()
+    busy = threading.Event()
+
+    def append(*_: e.Entry) -> int:
+        assert busy.wait(5)
+        raise JournalError("no space left on device")
+
+    monkeypatch.setattr(works.disk, "append", append)
+    works.do(INTENT, START)
+    await until(lambda: len(works.asterisk.snoops) == 2)
+    busy.set()
+    await works.done()
+    assert works.asterisk.recorded == []
+    assert works.asterisk.snoops == set()
+    assert works.kinds() == ["CaptureFailed"]
