@@ -17,8 +17,8 @@ UNNOTICED = timedelta(milliseconds=200)
 ENDS_EARLY = timedelta(seconds=1)
 """How much of a segment's end may be missing: Asterisk stops a little sooner or later than it says."""
 
-BEGINS_LATE = timedelta(seconds=1)
-"""How long a recording may take to begin after it was asked for; it usually takes a twentieth of that."""
+BEGINS_LATE = timedelta(seconds=0.5)
+"""How long a recording may take to begin after it was asked for; it usually takes a tenth of that."""
 
 HEARABLE = timedelta(seconds=3)
 """In a recording this long somebody says something. Shorter ones may be silent for good reasons."""

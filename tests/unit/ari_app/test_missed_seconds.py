@@ -57,7 +57,7 @@ BOTH = (("T1", "trunk"), ("A1", "101"))
 
 @pytest.mark.parametrize(
     ("began", "closed", "told"),
-    [(3.9, 9.0, []), (10.5, 12.0, [(3.0, 10.5)]), (10.5, 5.0, [(3.0, 5.0)])],
+    [(3.4, 9.0, []), (10.5, 12.0, [(3.0, 10.5)]), (10.5, 5.0, [(3.0, 5.0)])],
     ids=["in time", "late", "later than the call lasted"],
 )
 def test_what_a_recording_missed_that_began_late_is_told(
