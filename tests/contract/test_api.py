@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
+import re
+import shlex
 import shutil
+import subprocess
+import time
 from collections.abc import Iterator, Mapping
 from datetime import timedelta
 from pathlib import Path
@@ -16,6 +20,7 @@ from call_entries import NOON
 from sqlalchemy import select
 
 from pbx_plugin.api.limits import Buckets
+from pbx_plugin.api.problems import TITLES
 from pbx_plugin.api.ranges import UnsatisfiableError, part_of
 from pbx_plugin.api.site import NotAskedError
 from pbx_plugin.clock import now
@@ -23,7 +28,10 @@ from pbx_plugin.db.engine import reading
 from pbx_plugin.db.models import ApiTokenRow, AuditRow
 from pbx_plugin.domain.entries import Audited, CallBegan
 from pbx_plugin.services.tokens import Scope
+from pbx_plugin.services.webhooks import Event, signature
+from pbx_plugin.settings import Api
 
+DOCUMENT = Path(__file__).parents[2] / "docs" / "api.md"
 PROBLEM = "application/problem+json"
 
 
@@ -458,3 +466,48 @@ def test_scopes_are_what_the_token_says(stage: ApiStage) -> None:
         assert program.get("/v1/me").json()["scopes"] == ["calls:read"]
         assert program.get("/v1/calls").status_code == 200
         assert program.get("/v1/recordings").status_code == 403
+
+
+class TestDocument:
+    """What docs/api.md says is so."""
+
+    def blocks(self, language: str) -> list[str]:
+        return re.findall(rf"^```{language}\n(.*?)^```", DOCUMENT.read_text(), re.DOTALL | re.MULTILINE)
+
+    def test_every_curl_line_works_as_it_stands(self, stage: ApiStage, tmp_path: Path) -> None:
+        commands = self.blocks("curl")
+        assert len(commands) == 4
+        for command in commands:
+            typed = command.replace("$API", stage.url).replace("$TOKEN", stage.token())
+            typed = typed.replace("RECORDING", stage.own.things["recording"])
+            words = shlex.split(typed.replace("\\\n", " "))
+            done = subprocess.run(
+                [*words, "--silent", "--show-error", "--noproxy", "*", "--write-out", "\n%{http_code}"],
+                cwd=tmp_path,
+                capture_output=True,
+                text=True,
+                check=True,
+                timeout=30,
+            )
+            assert done.stdout.splitlines()[-1] in ("200", "206"), (command, done.stdout)
+        assert (tmp_path / "part.wav").read_bytes() == SOUND[:65536]
+
+    def test_the_receiver_in_it_takes_what_is_signed_and_nothing_else(self) -> None:
+        (code,) = self.blocks("python")
+        names: dict[str, Any] = {}
+        exec(code, names)
+        header = signature("secret", int(time.time()), b"body")
+        assert names["is_genuine"](header, b"body", "secret")
+        assert not names["is_genuine"](header, b"other", "secret")
+        assert not names["is_genuine"](signature("secret", int(time.time()) - 400, b"body"), b"body", "secret")
+
+    def test_its_limits_and_statuses_are_the_programs(self) -> None:
+        text = DOCUMENT.read_text()
+        api = Api()
+        assert f"| {api.token_rate:g}, {api.token_burst} |" in text
+        assert f"| {api.address_rate:g}, {api.address_burst} |" in text
+        assert f"`{api.host}`, `{api.port}`" in text
+        assert f"| {api.largest_body} |" in text
+        told = {int(found) for found in re.findall(r"^\| (\d{3}) \|", text, re.MULTILINE)}
+        assert told == set(TITLES) - {405, 500}
+        assert {event.value for event in Event} == set(re.findall(r"^\| `(\w+)` \| ", text.split("| event |")[1], re.M))
