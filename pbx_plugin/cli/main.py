@@ -36,6 +36,7 @@ from pbx_plugin.cli import (
     tokens,
     units,
     users,
+    users_asterisk,
     users_told,
     webhooks,
 )
@@ -79,6 +80,7 @@ _GROUPS = {
     "sandbox": sandbox.app,
 }
 users_told.add_commands(users.app)
+users_asterisk.add_commands(users.app)
 for _table, _what in (
     (import_runs.USERS, "the users"),
     (import_runs.HUNT_GROUPS, "the hunt groups and who they ring"),
