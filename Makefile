@@ -5,7 +5,7 @@ help:
 	@echo 'make demo    real calls between two phones, recorded (KEEP=1 leaves it up)'
 	@echo 'make test    everything: the checks, then real calls on a real Asterisk'
 	@echo 'make check   form, types, floors, unit and contract tests'
-	@echo 'make bench   what recording costs, on this machine'
+	@echo 'make bench   what recording costs, on this machine (HOUR=1: with a call of an hour)'
 	@echo 'make docs    docs/commands.md anew, from the program'
 	@echo 'make picture docs/demo.svg anew, from a real demonstration'
 	@echo 'make traces  what Asterisk says of real calls anew, for the tests that replay it'

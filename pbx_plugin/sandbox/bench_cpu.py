@@ -18,6 +18,8 @@ from pbx_plugin.sandbox.listening import offset_ms
 NONE, MONO, OURS = "none", "MixMonitor, mono", "this product, stereo"
 KINDS = (NONE, MONO, OURS)
 ALIGNED_WITHIN_MS = 60.0
+TIMES_MIXMONITOR = 1.30
+OURS_MS = 0.5
 
 _A_SECOND = 12.5
 _ANNOUNCED_S = 5.0
@@ -150,8 +152,10 @@ def _offsets(bench: BenchSite, since: datetime) -> Sequence[float]:
 
 def _result(plan: Plan, found: dict[tuple[int, str], list[Round]], idle: float, seconds: float) -> Result:
     rows, figures = [], {"idle ms per s": idle}
+    aims: list[Aim] = []
     for calls in plan.rounds:
         plain = [one.whole for one in found[calls, NONE]]
+        mono = [one.whole for one in found[calls, MONO]]
         for kind in KINDS:
             runs = found[calls, kind]
             whole = [one.whole for one in runs]
@@ -161,13 +165,15 @@ def _result(plan: Plan, found: dict[tuple[int, str], list[Round]], idle: float, 
                     ranged(Spread.of([one.asterisk for one in runs])),
                     ranged(Spread.of([one.ours for one in runs])) if kind == OURS else "-",
                     ranged(ratios(whole, plain)) if kind != NONE else "1",
+                    ranged(ratios(whole, mono)) if kind == OURS else "-" if kind == NONE else "1",
                     number(Spread.of([one.once_asterisk for one in runs]).median),
                     number(Spread.of([one.once_ours for one in runs]).median) if kind == OURS else "-",
                 )
             )
             figures[f"{calls} calls, {kind}: ms per call-second"] = statistics.median(whole)
+        aims += _aims(calls, found)
     head = (
-        "CPU ms", "Asterisk, per call-second", "ours, per call-second", "both, ratio to none",
+        "CPU ms", "Asterisk, per call-second", "ours, per call-second", "both, ratio to none", "ratio to MixMonitor",
         "Asterisk, once a call", "ours, once a call",
     )  # fmt: skip
     busiest = found[max(plan.rounds), OURS]
@@ -194,6 +200,7 @@ def _result(plan: Plan, found: dict[tuple[int, str], list[Round]], idle: float, 
             delays([(f"closed to stored, {burst}", stored.values), ("left against right", offsets.values)]),
         ),
         aims=(
+            *aims,
             Aim(
                 f"the two sides lie within {ALIGNED_WITHIN_MS:g} ms of each other",
                 f"{number(offsets.high)} ms at most in {len(offsets)} seconds compared",
@@ -208,3 +215,22 @@ def _result(plan: Plan, found: dict[tuple[int, str], list[Round]], idle: float, 
         figures=figures,
         seconds=seconds,
     )
+
+
+def _aims(calls: int, found: dict[tuple[int, str], list[Round]]) -> list[Aim]:
+    mono = [one.whole for one in found[calls, MONO]]
+    ratio = ratios([one.whole for one in found[calls, OURS]], mono)
+    ours = Spread.of([one.ours for one in found[calls, OURS]])
+    return [
+        Aim(
+            f"at {calls} calls, Asterisk and product together use at most {TIMES_MIXMONITOR:.2f} times the CPU of "
+            "Asterisk with MixMonitor",
+            ranged(ratio),
+            ratio.median <= TIMES_MIXMONITOR,
+        ),
+        Aim(
+            f"at {calls} calls, recorder, finaliser and consent service use at most {OURS_MS:g} ms per call-second",
+            f"{ranged(ours)} ms",
+            ours.median <= OURS_MS,
+        ),
+    ]

@@ -28,7 +28,7 @@ PHONES, CALLS_A_PHONE = 2, 4
 
 AT_ONCE = PHONES * CALLS_A_PHONE
 PRESS_EVERY_S = 1.5
-AUDIBLE_MS = 100.0
+AUDIBLE_MS = 40.0
 
 _STEP_MS = 5
 _GAP_BELOW_DBFS = -30.0
@@ -207,9 +207,9 @@ def toggle(bench: BenchSite, times: int, say: Say) -> Result:
         tables=(delays(rows),),
         aims=(
             Aim(
-                f"nobody notices the script: less than {AUDIBLE_MS:g} ms of silence",
+                f"nobody notices the script: at most {AUDIBLE_MS:g} ms of silence",
                 f"{number(worst)} ms at most",
-                worst < AUDIBLE_MS,
+                worst <= AUDIBLE_MS,
             ),
         ),
         figures={"script p50 ms": Spread.of(rows[0][1]).median, "dead air longest ms": worst},

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import json
 import textwrap
-from collections.abc import Sequence
-from dataclasses import asdict, dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass, field
 from datetime import datetime
 
 from pbx_plugin.sandbox.bench_figures import Result, Table
@@ -28,12 +28,13 @@ class Machine:
 
 @dataclass(frozen=True, slots=True)
 class Run:
-    """One run of the benchmarks: begun when (aware), by which command, how long it took."""
+    """One run of the benchmarks: begun when (aware), by which command, how long it took; ``failed`` parts with why."""
 
     at: datetime
     command: str
     seconds: float
     load_before: float
+    failed: Mapping[str, str] = field(default_factory=dict)
 
 
 def as_markdown(results: Sequence[Result], machine: Machine, run: Run) -> str:
@@ -58,9 +59,21 @@ def as_markdown(results: Sequence[Result], machine: Machine, run: Run) -> str:
             "range in parentheses is from the lowest to the highest run."
         ),
         _table(facts),
+        *([_table(_aims(results))] if any(result.aims for result in results) else []),
+        *(_wrapped(f"**Not measured**: {name}. {why}") for name, why in run.failed.items()),
         *(_section(result) for result in results),
     ]
     return "\n\n".join(parts) + "\n"
+
+
+def _aims(results: Sequence[Result]) -> Table:
+    """Return all aims in one table, and which were reached."""
+    rows = [
+        (aim.wanted, aim.reached, "reached" if aim.met else "**not reached**", f"`--only {result.name}`")
+        for result in results
+        for aim in result.aims
+    ]
+    return Table(("aim", "found", "", "repeats it: `python -m pbx_plugin.sandbox.bench`"), tuple(rows))
 
 
 def as_json(results: Sequence[Result], machine: Machine, run: Run) -> str:

@@ -60,3 +60,16 @@ def test_the_same_is_to_be_had_by_programs() -> None:
     assert told["run"]["at"] == "2026-11-22T05:42:00+00:00"
     assert told["results"][0]["figures"] == {"p50": 141.0}
     assert told["results"][0]["aims"][0]["met"] is True
+
+
+def test_all_aims_stand_in_one_table_before_the_figures_each_with_what_repeats_it() -> None:
+    late = replace(RESULT, name="cpu", aims=(Aim("within 2 s", "2,400 ms at most", False),))
+    before = as_markdown([RESULT, late], MACHINE, RUN).partition("## Waiting")[0]
+    assert "| within 2 s | 335 ms at most | reached | `--only delays` |" in before
+    assert "| within 2 s | 2,400 ms at most | **not reached** | `--only cpu` |" in before
+
+
+def test_what_could_not_be_measured_is_told_with_its_reason() -> None:
+    text = as_markdown([RESULT], MACHINE, replace(RUN, failed={"toggle": "no call was answered"}))
+    assert "**Not measured**: toggle. no call was answered" in text
+    assert "## Waiting" in text
