@@ -298,7 +298,8 @@ def test_the_dialplans_readme_says_where_pjsip_is_switched_on() -> None:
 def test_every_place_on_disk_and_every_port_is_a_default(path: Path) -> None:
     text = path.read_text()
     paths = Paths()
-    known = {DEFAULT_CONFIG, DEFAULT_CONFIG.parent, *paths.model_dump().values(), paths.journal, paths.prompts}
+    own = (paths.journal, paths.prompts, paths.witness)
+    known = {DEFAULT_CONFIG, DEFAULT_CONFIG.parent, *paths.model_dump().values(), *own}
     for place in re.findall(r"(?<![\w.:/-])(/(?:etc|var)/[\w./-]*\w)", text):
         here = Path(place)
         assert here in known or paths.asterisk_etc in here.parents or here.parent == paths.state / "asterisk", place
