@@ -32,10 +32,16 @@ log = structlog.get_logger(__name__)
 
 
 def run() -> None:
-    """Run recorder, consent service, bridge and REST interface; each is restarted if it dies, all end with this."""
-    load_settings()
+    """Run recorder, consent service, bridge and REST interface; each is restarted if it dies, all end with this.
+
+    Where a mail server is set, the outbox is sent too.
+    """
+    settings = load_settings()
     log_to_stderr(logging.INFO)
-    commands = {name: [sys.executable, "-m", "pbx_plugin.cli.main", name] for name in SERVICES}
+    program = [sys.executable, "-m", "pbx_plugin.cli.main"]
+    commands = {name: [*program, name] for name in SERVICES}
+    if settings.mail.host:
+        commands["mail"] = [*program, "mail", "run", "--stay"]
     stopping = _stop_signal()
     Supervisor(commands, say=log.info, wait=stopping.wait).run()
 
