@@ -217,7 +217,9 @@ async def test_of_a_call_that_ended_unheard_and_unwatched_nothing_is_kept_after_
 
 
 @pytest.mark.parametrize(
-    ("started", "ended"), [(9, 7), (-60, None), (10**10, None)], ids=["anew", "long ago", "by a clock that was set back"]
+    ("started", "ended"),
+    [(9, 7), (-60, None), (10**10, None)],
+    ids=["anew", "long ago", "by a clock that was set back"],
 )
 async def test_calls_that_were_gone_with_an_asterisk_that_died_ended_when_the_connection_broke(
     started: int, ended: int | None, monkeypatch: pytest.MonkeyPatch
