@@ -157,7 +157,7 @@ def _measure(
                     failed.pop(name, None)
                     break
                 except TROUBLES as error:
-                    failed[name] = str(error)
+                    failed[name] = (str(error).strip() or type(error).__name__).splitlines()[-1]
                     screen.print(f"{name}: {error}", markup=False)
                     bench.anew()
             progress.advance(task)
