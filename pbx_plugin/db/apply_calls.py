@@ -170,6 +170,7 @@ def consent_taken(batch: Batch, entry: ConsentTaken) -> None:
         keep_days=entry.keep_days,
         policy_version=entry.policy_version,
     )
+    batch.rests_on_consent(entry.evidence_id)
 
 
 def _call(batch: Batch, call_id: str, at: datetime) -> Row:

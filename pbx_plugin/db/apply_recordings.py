@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import datetime
+from datetime import UTC, datetime
 
 from pbx_plugin.db.apply_rows import Batch, Row
 from pbx_plugin.db.base import clean_json
@@ -17,6 +17,7 @@ from pbx_plugin.domain.entries import (
     RecordingStarted,
     RecordingStored,
 )
+from pbx_plugin.domain.retention import expiry
 
 
 def recording_intended(batch: Batch, entry: RecordingIntended) -> None:
@@ -56,7 +57,9 @@ def recording_intended(batch: Batch, entry: RecordingIntended) -> None:
         policy_version=entry.policy_version,
         deletable_by_hand=entry.deletable_by_hand,
         retention_days=entry.retention_days,
+        expires_at=expiry(entry.at, entry.retention_days, None, entry.at.astimezone(UTC).date()),
     )
+    batch.rests_on_consent(entry.evidence_id)
 
 
 def recording_started(batch: Batch, entry: RecordingStarted) -> None:

@@ -14,6 +14,7 @@ from sqlalchemy import Connection, Insert, Select, Table, Update, bindparam, ins
 from sqlalchemy.dialects import mysql, postgresql, sqlite
 
 from pbx_plugin.db.base import Base, clean_text
+from pbx_plugin.db.expiry import limit_to_what_was_told
 from pbx_plugin.db.models import (
     AuditRow,
     CallAliasRow,
@@ -115,6 +116,7 @@ class Batch:
         self.gaps = Rows(GapRow, ())
         self._once: dict[Table, list[Values]] = {table_of(kind): [] for kind in _ONCE}
         self._tenants: dict[str, str] = {}
+        self._evidence: set[str] = set()
 
     def load(self, *, calls: Iterable[str], legs_of: Iterable[str], media: Iterable[str], gaps: Iterable[str]) -> None:
         """Read what the database has of these."""
@@ -132,6 +134,11 @@ class Batch:
         """Have the tenant filled in with all that came before the call's beginning."""
         self._tenants[call_id] = tenant_id
 
+    def rests_on_consent(self, evidence_id: str) -> None:
+        """Have the recordings that rest on this consent kept no longer than it says, whichever comes first."""
+        if evidence_id:
+            self._evidence.add(evidence_id)
+
     def write(self) -> None:
         """Write everything; the caller commits."""
         for rows in (self.calls, self.legs, self.media, self.gaps):
@@ -144,6 +151,8 @@ class Batch:
                 table = table_of(kind)
                 statement = update(table).where(table.c.call_id == call_id, table.c.tenant_id == "")
                 self._connection.execute(statement.values(tenant_id=tenant_id))
+        if self._evidence:
+            limit_to_what_was_told(self._connection, self._evidence)
 
 
 def channel_key(channel_id: str) -> str:

@@ -25,7 +25,7 @@ from pbx_plugin.db.models_people import (
     PersonRow,
     TenantRow,
 )
-from pbx_plugin.db.models_policy import ExclusionRow, PolicyVersionRow, RevisionRow
+from pbx_plugin.db.models_policy import ExclusionRow, PolicyDraftRow, PolicyVersionRow, RevisionRow
 from pbx_plugin.db.models_recordings import GapRow, MediaRow, MediaState, RecordingRow
 from pbx_plugin.db.models_units import PersonUnitRow, RecordingGroupMemberRow, RecordingGroupRow, UnitRow
 
@@ -76,6 +76,7 @@ __all__ = [
     "PartyEventRow",
     "PersonRow",
     "PersonUnitRow",
+    "PolicyDraftRow",
     "PolicyVersionRow",
     "RecordingGroupMemberRow",
     "RecordingGroupRow",

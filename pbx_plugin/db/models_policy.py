@@ -1,4 +1,4 @@
-"""Applied policy versions, excluded numbers, and the counter that tells readers when to read the rulebook again."""
+"""Applied policies and drafts, excluded numbers, and the counter that tells readers to read the rulebook again."""
 
 from __future__ import annotations
 
@@ -24,6 +24,23 @@ class PolicyVersionRow(Base):
     number: Mapped[int] = mapped_column(primary_key=True, autoincrement=False)
     author: Mapped[str] = mapped_column(String(100))
     at: Mapped[datetime] = mapped_column(UtcDateTime)
+    comment: Mapped[str] = mapped_column(LongText, default="")
+    body: Mapped[dict[str, Any]] = mapped_column(JSON)
+
+
+class PolicyDraftRow(Base):
+    """A policy that somebody works on. ``base`` is the version that it was made from; ``body`` is as in a version."""
+
+    __tablename__ = "policy_draft"
+    __table_args__ = (TABLE_OPTIONS,)
+
+    tenant_id: Mapped[str] = mapped_column(ForeignKey("tenant.id"), primary_key=True)
+    name: Mapped[str] = mapped_column(String(60), primary_key=True)
+    base: Mapped[int]
+    created_by: Mapped[str] = mapped_column(String(100))
+    created_at: Mapped[datetime] = mapped_column(UtcDateTime)
+    changed_by: Mapped[str] = mapped_column(String(100))
+    changed_at: Mapped[datetime] = mapped_column(UtcDateTime)
     comment: Mapped[str] = mapped_column(LongText, default="")
     body: Mapped[dict[str, Any]] = mapped_column(JSON)
 

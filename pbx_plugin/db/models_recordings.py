@@ -74,6 +74,7 @@ class RecordingRow(Base):
     """One user's recording: a claim on a media row, with the data of the call as they were when it began.
 
     Names and numbers are copies: a recording outlives its user. The audio goes when the last row on its media goes.
+    ``expires_at`` is when this row is due to go (:func:`pbx_plugin.domain.retention.expiry`).
     """
 
     __tablename__ = "recording"
@@ -82,6 +83,8 @@ class RecordingRow(Base):
         Index("ix_recording_person_id_at", "person_id", "at"),
         Index("ix_recording_call_id", "call_id"),
         Index("ix_recording_media_id", "media_id"),
+        Index("ix_recording_evidence_id", "evidence_id"),
+        Index("ix_recording_expires_at", "expires_at"),
         TABLE_OPTIONS,
     )
 
@@ -106,6 +109,7 @@ class RecordingRow(Base):
     policy_version: Mapped[int] = mapped_column(default=0)
     deletable_by_hand: Mapped[bool] = mapped_column(default=True)
     retention_days: Mapped[int] = mapped_column(default=7)
+    expires_at: Mapped[datetime | None] = mapped_column(UtcDateTime, default=None)
 
 
 class GapRow(Base):

@@ -8,6 +8,7 @@ from enum import StrEnum
 
 from pbx_plugin.domain.bridging import NOT_BRIDGED, Bridging
 from pbx_plugin.domain.call import Direction
+from pbx_plugin.domain.schedule import Schedule
 
 UNDEFINED_DEPARTMENT = ""
 """The department id of users without one ("Undefined" in the policy)."""
@@ -82,7 +83,10 @@ class PolicyVersion:
 
     ``country`` is the ISO 3166 region in which nationally typed numbers are read. ``recording_off`` is product row D6.
     ``can_switch_off`` says whether an on-demand user may stop what rules 9 and 11 started. A sensitive-data pause ends
-    by itself after ``pause_seconds``.
+    by itself after ``pause_seconds``. ``schedule`` is the weekly one, None where recording is on all week.
+
+    How hard somebody is told, and how many days are kept, is said for the company, and may be said otherwise for a
+    rule's number, a direction or a department (:func:`announce_for`, :func:`pbx_plugin.domain.retention.days_of`).
     """
 
     tenant_id: str
@@ -99,3 +103,37 @@ class PolicyVersion:
     withdrawal_erases: bool = False
     pause_seconds: int = 120
     retention_days: int = 7
+    schedule: Schedule | None = None
+    announce_rules: dict[int, Announce] = field(default_factory=dict)
+    announce_directions: dict[Direction, Announce] = field(default_factory=dict)
+    retention_rules: dict[int, int] = field(default_factory=dict)
+    retention_departments: dict[str, int] = field(default_factory=dict)
+
+
+RECORDING_RULES = (7, 8, 9, 10, 11, 12)
+"""The rules that start recordings, of which a policy may speak one by one."""
+
+_SOFTNESS = {Announce.OR_DO_NOT_RECORD: 0, Announce.BEST_EFFORT: 1, Announce.NONE: 2}
+
+
+def announce_for(policy: PolicyVersion, rule: int, direction: Direction) -> Announce:
+    """Return how hard the outside is told before a recording that ``rule`` starts in this direction.
+
+    What the policy says of the rule or of the direction goes before what it says of the company; where it speaks of
+    both, the harder one holds.
+    """
+    by_rule, by_direction = policy.announce_rules.get(rule), policy.announce_directions.get(direction)
+    if by_rule is None or by_direction is None:
+        return by_rule or by_direction or policy.announce
+    return by_rule if _SOFTNESS[by_rule] <= _SOFTNESS[by_direction] else by_direction
+
+
+def weaker_announcements(before: PolicyVersion, after: PolicyVersion) -> list[tuple[int, Direction, Announce]]:
+    """Return each rule and direction of which the outside is told less hard than before, and how it is then told."""
+    pairs = [(rule, direction) for rule in RECORDING_RULES for direction in (Direction.INCOMING, Direction.OUTGOING)]
+    softer = [(rule, direction, announce_for(after, rule, direction)) for rule, direction in pairs]
+    return [
+        (rule, direction, now)
+        for rule, direction, now in softer
+        if _SOFTNESS[now] > _SOFTNESS[announce_for(before, rule, direction)]
+    ]
