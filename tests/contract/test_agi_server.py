@@ -46,13 +46,14 @@ def is_closed(connection: socket.socket) -> bool:
 
 def pressed(server: FastAgiServer) -> bool:
     """Tell whether a press of the star code reaches Asterisk as an event."""
-    return len(SpokenAsterisk(server.address, "toggle").run().timeline) == 1
+    return len(SpokenAsterisk(server.address, "toggle").run().timeline) == 2
 
 
-def test_the_star_code_sends_one_event_with_the_presser_s_channel_and_nothing_else(start: Start) -> None:
+def test_the_star_code_tells_the_log_and_sends_one_event_from_the_presser_and_nothing_else(start: Start) -> None:
     asterisk = SpokenAsterisk(start().address, "toggle", headers={"agi_uniqueid": "1760000000.9"}).run()
 
-    (command,) = asterisk.timeline
+    logged, command = asterisk.timeline
+    assert words(str(logged)) == ["EXEC", "CELGenUserEvent", "PBXRecToggle,"]
     assert words(str(command)) == ["EXEC", "UserEvent", "PBXRecToggle,uniqueid: 1760000000.9"]
 
 
