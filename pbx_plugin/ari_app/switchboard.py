@@ -150,9 +150,15 @@ class Switchboard:
         self._advance(mine, seen)
 
     def _mix(self, at: datetime, coming: h.LegJoined | h.LegHeld | None = None) -> None:
-        """Let each call know what the calls bring that a phone mixes it with. What ends is not told ahead of time."""
+        """Let each call know what the calls bring that a phone mixes it with.
+
+        What ends is not told ahead of time, nor before a leg that was moved has arrived: who hands a refuser over is
+        out of both calls for a moment, and then the refuser is in the other.
+        """
         for call_id, mixing in mixings(self.calls.values(), coming).items():
-            if mixing != self.calls[call_id].mixing and (mixing or coming is None):
+            call = self.calls[call_id]
+            over = mixing is None and coming is None and call.unsettled is None
+            if mixing != call.mixing and (mixing or over):
                 self._advance(call_id, h.Mixed(at, call_id, mixing))
 
     def _occupied(self, call_id: str, bridge: str) -> bool:
