@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from collections import defaultdict
+from datetime import tzinfo
 from typing import Any, cast
 
 from pydantic import TypeAdapter
 from sqlalchemy import Engine, select
 from sqlalchemy.orm import Session
 
+from pbx_plugin import clock
 from pbx_plugin.db.engine import reading
 from pbx_plugin.db.models import (
     ConsentNumberRow,
@@ -47,6 +49,7 @@ class DatabaseRulebook:
         Inactive people and removed exclusions are left out; expired exclusions are in, with their ``expires_at``.
         """
         with reading(self._engine) as session:
+            policies = _policies(session)
             return Rulebook(
                 revision=_revision(session),
                 tenants=_tenants(session),
@@ -55,8 +58,9 @@ class DatabaseRulebook:
                 members=_members(session),
                 consent_numbers=_consent_numbers(session),
                 direct_numbers=_direct_numbers(session),
-                policies=_policies(session),
+                policies=policies,
                 exclusions=_exclusions(session),
+                zones=_zones(policies),
             )
 
 
@@ -173,6 +177,12 @@ def _policies(session: Session) -> dict[str, PolicyVersion]:
         row = session.get_one(PolicyVersionRow, (tenant_id, number))
         policies[tenant_id] = policy_from_body(row.body)
     return policies
+
+
+def _zones(policies: dict[str, PolicyVersion]) -> dict[str, tzinfo]:
+    named = {policy.schedule.time_zone for policy in policies.values() if policy.schedule}
+    found = {name: clock.time_zone(name) for name in named}
+    return {name: zone for name, zone in found.items() if zone is not None}
 
 
 def _exclusions(session: Session) -> dict[str, tuple[Exclusion, ...]]:

@@ -8,8 +8,9 @@ from datetime import UTC, datetime
 from pbx_plugin.domain.call import Number, User
 from pbx_plugin.domain.exclusions import ExclusionIndex
 from pbx_plugin.domain.numbers import parse_number
-from pbx_plugin.domain.policy import HuntGroup
+from pbx_plugin.domain.policy import HuntGroup, PolicyVersion
 from pbx_plugin.domain.rulebook import DirectNumber, Rulebook, Tenant
+from pbx_plugin.domain.schedule import Standing, standing
 
 
 @dataclass(frozen=True)
@@ -46,6 +47,12 @@ class Book:
         """Return the company's excluded numbers and users."""
         found = self.exclusions.get(tenant_id)
         return found if found is not None else ExclusionIndex.build((), datetime.min.replace(tzinfo=UTC))
+
+    def standing_of(self, policy: PolicyVersion, at: datetime) -> Standing:
+        """Return whether a call that begins at this moment is outside the policy's schedule, or all is switched off."""
+        schedule = policy.schedule
+        zone = self.rules.zones.get(schedule.time_zone) if schedule else None
+        return standing(recording_off=policy.recording_off, schedule=schedule, at=at, zone=zone)
 
     def tenant_of(self, user: User | None, dialled: str) -> Tenant:
         """Return whose call this is: the user's company, else that of the number dialled, else the site's first."""

@@ -186,6 +186,7 @@ class CallState:
     told_at: datetime | None = None
     mixing: Mixing | None = None
     clock_off: timedelta = timedelta()
+    off_why: str = ""
 
     @property
     def over(self) -> bool:

@@ -79,6 +79,7 @@ def facts_of(call: CallState, talk: Conversation, leg: Leg) -> Facts:
         marks=call.marks.merged(mixing.marks),
         switch=call.switches.get(leg.user.id, Switch.UNTOUCHED),
         off_at_start=call.off_at_start,
+        off_why=call.off_why,
         excluded=call.excluded or mixing.excluded,
         announced=bool(outside) and all(far.channel in call.announced for far in outside),
     )

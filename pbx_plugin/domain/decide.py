@@ -15,7 +15,7 @@ from pbx_plugin.domain.decision import Decision, Facts, TraceStep, Verdict
 from pbx_plugin.domain.emergency import is_emergency
 from pbx_plugin.domain.exclusions import ExclusionIndex
 from pbx_plugin.domain.numbers import number_key
-from pbx_plugin.domain.policy import UNDEFINED_DEPARTMENT, Announce, GroupPolicy, PolicyVersion
+from pbx_plugin.domain.policy import UNDEFINED_DEPARTMENT, Announce, GroupPolicy, PolicyVersion, announce_for
 
 
 @dataclass(slots=True)
@@ -117,7 +117,7 @@ def _decision(case: Circumstances, rule: Rule, verdict: Verdict, trace: tuple[Tr
         rule_name=rule.name,
         policy_version=case.policy.number,
         trace=trace,
-        announce=_announcement(case) if verdict in (Verdict.RECORD, Verdict.ARMED) else None,
+        announce=_announcement(case, rule.number) if verdict in (Verdict.RECORD, Verdict.ARMED) else None,
         deletable_by_hand=rule.number != 7,
         may_switch_on=verdict is Verdict.ARMED and facts.user.mode is Mode.ON_DEMAND,
         may_switch_off=recording and ((rule.number in (9, 11) and case.may_stop) or rule.number == 12),
@@ -129,7 +129,7 @@ def _decision(case: Circumstances, rule: Rule, verdict: Verdict, trace: tuple[Tr
     )
 
 
-def _announcement(case: Circumstances) -> Announce | None:
+def _announcement(case: Circumstances, rule: int) -> Announce | None:
     """Return how the outside must be told, or None when it was, or consented, or nobody is outside.
 
     One caller's consent is not another's: with two parties outside, they are told in any case. A call across the
@@ -142,7 +142,9 @@ def _announcement(case: Circumstances) -> Announce | None:
     if not facts.others and facts.direction is not Direction.INTERNAL:
         outside = 1
     consented = case.marks.consent is Consent.GIVEN and outside == 1
-    return None if not outside or consented or facts.announced else case.policy.announce
+    if not outside or consented or facts.announced:
+        return None
+    return announce_for(case.policy, rule, facts.direction)
 
 
 @lru_cache(maxsize=8192)
@@ -217,9 +219,10 @@ def _never_user(case: Circumstances) -> Finding:
 
 
 def _switched_off(case: Circumstances) -> Finding:
+    said = f": {case.facts.off_why}" if case.facts.off_why else ""
     if case.facts.off_at_start or case.policy.recording_off:
-        return Verdict.NEVER, "recording was switched off, or outside its schedule, when the call began"
-    return None, "recording was on when the call began"
+        return Verdict.NEVER, f"recording was off when the call began{said}"
+    return None, f"recording was on when the call began{said}"
 
 
 def _whitelisted_number(case: Circumstances) -> Finding:

@@ -28,7 +28,8 @@ class Facts:
     ``others`` are the far end of the conversation (never the transferor): one party in a two-party call, several in
     a conference or three-way call. ``ddi`` is the first number an incoming caller dialled, kept to the end.
     ``dialled`` is the number this user (or a party of this call) dialled, for the emergency rule.
-    ``off_at_start`` was judged once, when the call began: recording switched off, or outside the schedule.
+    ``off_at_start`` was judged once, when the call began: recording switched off, or outside the schedule; ``off_why``
+    says in plain words what it was judged by, with the local time where there is a schedule.
     ``excluded`` is the id of an exclusion that barred this call before (:attr:`Decision.excluded`): it stays for the
     call's life, whoever left since and whatever number is shown now.
     """
@@ -43,6 +44,7 @@ class Facts:
     off_at_start: bool = False
     announced: bool = False
     excluded: str = ""
+    off_why: str = ""
 
 
 @dataclass(frozen=True, slots=True)

@@ -60,6 +60,7 @@ def facts_as_dict(facts: Facts) -> Data:
         },
         "switch": facts.switch.value,
         "off_at_start": facts.off_at_start,
+        "off_why": facts.off_why,
         "announced": facts.announced,
         "excluded": facts.excluded,
     }
@@ -90,6 +91,7 @@ def facts_from_dict(data: Mapping[str, Any]) -> Facts:
         off_at_start=data["off_at_start"],
         announced=data["announced"],
         excluded=data["excluded"],
+        off_why=data.get("off_why", ""),
     )
 
 

@@ -67,6 +67,7 @@ def begin(
     user = book.by_device.get(first.device)
     tenant = book.tenant_of(user, first.carried.ddi or first.dialled)
     policy = book.rules.policy_of(tenant.id)
+    stands = book.standing_of(policy, first.at)
     ddi = book.number(first.carried.ddi or first.dialled, tenant.country) if user is None else Number()
     caller = Number(user.extension, user.ddi) if user else book.number(first.number, tenant.country)
     internal = first.dialled in book.internal_numbers
@@ -76,7 +77,8 @@ def begin(
         linkedids=(first.linkedid,),
         began_at=first.at,
         policy=policy,
-        off_at_start=policy.recording_off,
+        off_at_start=stands.off,
+        off_why=stands.why,
         country=tenant.country,
         language=tenant.language,
         ddi=ddi,

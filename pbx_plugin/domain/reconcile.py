@@ -25,6 +25,7 @@ from pbx_plugin.domain.entries import CallEnded, Decided, RecordingClosed, Recor
 from pbx_plugin.domain.explain import facts_as_dict, trace_as_list
 from pbx_plugin.domain.pausing import paused_by
 from pbx_plugin.domain.policy import Announce
+from pbx_plugin.domain.retention import days_of
 from pbx_plugin.domain.settling import may_come_back
 from pbx_plugin.domain.toggle import ON_DEMAND_RULE, TONE_ON
 from pbx_plugin.domain.turn import UNHEARD, Turn
@@ -282,7 +283,7 @@ def _intended(turn: Turn, capture: Capture, talk: Conversation, user_id: str) ->
         rule=last.decision.rule,
         policy_version=last.decision.policy_version,
         deletable_by_hand=last.decision.deletable_by_hand,
-        retention_days=call.policy.retention_days,
+        retention_days=days_of(call.policy, leg.user.department_id, last.decision.rule),
     )
 
 

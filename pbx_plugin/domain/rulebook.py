@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from datetime import tzinfo
 
 from pbx_plugin.domain.call import User
 from pbx_plugin.domain.policy import Exclusion, HuntGroup, PolicyVersion
@@ -60,7 +61,10 @@ class Tenant:
 
 @dataclass(frozen=True)
 class Rulebook:
-    """One site's people, groups, numbers and policies. ``revision`` grows with every change in the database."""
+    """One site's people, groups, numbers and policies. ``revision`` grows with every change in the database.
+
+    ``zones`` are the time zones that the policies' schedules name, as far as this machine knows them.
+    """
 
     revision: int = 0
     tenants: dict[str, Tenant] = field(default_factory=dict)
@@ -71,6 +75,7 @@ class Rulebook:
     direct_numbers: tuple[DirectNumber, ...] = ()
     policies: dict[str, PolicyVersion] = field(default_factory=dict)
     exclusions: dict[str, tuple[Exclusion, ...]] = field(default_factory=dict)
+    zones: dict[str, tzinfo] = field(default_factory=dict)
 
     def policy_of(self, tenant_id: str) -> PolicyVersion:
         """Return the applied policy, or version 0 (nothing is recorded) where none was applied."""

@@ -157,10 +157,10 @@ MUTANTS: dict[str, tuple[Any, str, Any]] = {
             is Consent.GIVEN else m)),
     "only the first group counts": (C, "presented_to", only_first_group),
     "only the last group counts": (C, "presented_to", only_last_group),
-    "nobody is told": (D, "_announcement", lambda case: None),
-    "everybody is told": (D, "_announcement", lambda case: case.policy.announce),
+    "nobody is told": (D, "_announcement", lambda *_: None),
+    "everybody is told": (D, "_announcement", lambda case, _: case.policy.announce),
     "told by default, whatever the policy": (
-        D, "_announcement", lambda case: case.policy.announce and Announce.OR_DO_NOT_RECORD),
+        D, "_announcement", lambda case, _: case.policy.announce and Announce.OR_DO_NOT_RECORD),
     "the switch is ignored by on demand": (
         D, "RULES", put(judged(RULES[11], lambda case: _on_demand(
             replace(case, facts=replace(case.facts, switch=Switch.UNTOUCHED)))))),
