@@ -32,14 +32,12 @@ log = structlog.get_logger(__name__)
 
 
 def run() -> None:
-    """Run recorder, consent service, bridge and REST interface; each is restarted if it dies, all end with this.
-
-    Where a mail server is set, the outbox is sent too.
-    """
+    """Run recorder, consent service, bridge and REST interface; each is restarted if it dies, all end with this."""
     settings = load_settings()
     log_to_stderr(logging.INFO)
     program = [sys.executable, "-m", "pbx_plugin.cli.main"]
     commands = {name: [*program, name] for name in SERVICES}
+    # Without a mail server there is nothing to send through; mails wait.
     if settings.mail.host:
         commands["mail"] = [*program, "mail", "run", "--stay"]
     stopping = _stop_signal()

@@ -18,7 +18,9 @@ from pbx_plugin.services.audit import Desk
 from pbx_plugin.services.directory import RefusedError
 from pbx_plugin.services.imports import Diff, Options, Tick
 
-Pjsip = Annotated[Path | None, typer.Option("--pjsip", metavar="FILE", help="Users from this pjsip.conf.")]
+Pjsip = Annotated[
+    Path | None, typer.Option("--pjsip", metavar="FILE", help="Users from this pjsip.conf; passwords are not read.")
+]
 Queues = Annotated[Path | None, typer.Option("--queues", metavar="FILE", help="Queues from this queues.conf.")]
 QueueNumbers = Annotated[
     list[str] | None,
@@ -41,11 +43,7 @@ def import_asterisk(
     tenant: Company = "",
     actor: Actor = "",
 ) -> None:
-    """Bring users and queues into step with a plain Asterisk's files, and show what that changes.
-
-    New users are not enrolled, hence not recorded. Of known users only name, phones and language follow the files.
-    Passwords are never read. Files outside the given file's folder are not opened, whatever it includes.
-    """
+    """Bring users and queues into step with a plain Asterisk's files; new users are not enrolled."""
     if pjsip is None and queues is None:
         raise RefusedError("nothing to read: give --pjsip, --queues or both")
     numbers = _numbers(queue_number or [])

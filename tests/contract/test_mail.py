@@ -181,6 +181,15 @@ def test_another_mode_is_told_anew_and_the_old_acknowledgement_does_not_count(si
     assert "når virksomhedens regler tillader" in post.taken[1][1].get_content()
 
 
+def test_the_code_of_an_earlier_notice_confirms_nothing(site: Site, post: PostOffice) -> None:
+    site.does("users", "enrol", "101")
+    site.does("mail", "run")
+    site.does("users", "notify", "101")
+    said = site("users", "acknowledge", "--code", code_in(post.taken[0][1]))
+    assert (said.code, "earlier notice" in said.err) == (2, True)
+    assert anna(site)["notice"] == "waiting"
+
+
 def test_who_is_not_enrolled_any_more_is_not_mailed_that_they_are(site: Site, post: PostOffice) -> None:
     site.does("users", "enrol", "101")
     site.does("users", "enrol", "101", "--undo")
