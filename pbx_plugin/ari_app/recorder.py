@@ -26,6 +26,7 @@ from pbx_plugin.asterisk import variables
 from pbx_plugin.asterisk.ari import AriClient, AriError, AriUnreachableError
 from pbx_plugin.asterisk.ari_events import WANTED_EVENTS, carries_marks, channels_in, happenings_in, is_ours, time_of
 from pbx_plugin.asterisk.connection import Connection
+from pbx_plugin.asterisk.post import listener_name
 from pbx_plugin.clock import now
 from pbx_plugin.domain import happenings as h
 from pbx_plugin.domain.book import Book
@@ -98,6 +99,7 @@ class RecorderApp:
             self._settings.ari.app,
             self._settings.recorder,
             WANTED_EVENTS,
+            who=listener_name(self._settings.paths.state),
             on_connect=self._resync,
             on_heard=self._on_heard,
             on_event=self._on_event,

@@ -114,6 +114,15 @@ class AriClient:
         body = {"variables": dict(said)} if said else None
         await self.request("POST", ["events", "user", name], {"application": app}, body)
 
+    async def get_global(self, variable: str) -> str:
+        """Return a global variable, empty when it is not set."""
+        found = await self.request("GET", ["asterisk", "variable"], {"variable": variable})
+        return str(found.get("value") or "")
+
+    async def set_global(self, variable: str, value: str) -> None:
+        """Set a global variable; it lasts until Asterisk restarts."""
+        await self.request("POST", ["asterisk", "variable"], {"variable": variable, "value": value})
+
     # -- channels and bridges
 
     async def list_channels(self) -> list[Json]:

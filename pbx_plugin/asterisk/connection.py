@@ -17,6 +17,7 @@ import structlog
 
 from pbx_plugin.asterisk import variables
 from pbx_plugin.asterisk.ari import AriClient, AriError, AriUnreachableError
+from pbx_plugin.asterisk.post import Post
 
 log = structlog.get_logger(__name__)
 
@@ -39,7 +40,8 @@ class Connection:
     ``on_heard`` gets each event as soon as it comes, before its turn: for whoever waits for Asterisk's answer while
     ``on_connect`` or an earlier event is under way. ``on_lost`` is called when a connection has ended. ``wanted`` are
     the types of event that Asterisk lets through, of every channel there is, or (without ``everything``) of those in
-    the application only.
+    the application only. ``who`` is our name among all that could listen in the application's name: while another does,
+    this one waits.
     """
 
     def __init__(
@@ -49,6 +51,7 @@ class Connection:
         limits: Heartbeat,
         wanted: Sequence[str],
         *,
+        who: str,
         everything: bool = True,
         on_connect: Callable[[], Awaitable[None]],
         on_heard: Callable[[Json], None],
@@ -57,6 +60,7 @@ class Connection:
     ) -> None:
         self._ari = ari
         self._app = app
+        self._post = Post(ari, app, who)
         self._limits = limits
         self._wanted = wanted
         self._everything = everything
@@ -72,6 +76,9 @@ class Connection:
         pause = FIRST_PAUSE
         while True:
             try:
+                if not await self._post.take():
+                    await asyncio.sleep(max(LAST_PAUSE, self._limits.heartbeat))
+                    continue
                 async for socket in self._ari.events(self._app, everything=self._everything):
                     await self._ari.filter_events(self._app, self._wanted)
                     await self._listen(socket)
@@ -131,6 +138,7 @@ class Connection:
             self._echo.clear()
             try:
                 await self._ari.user_event(variables.EVENT_HEARTBEAT, self._app)
+                await self._post.hold()
                 await asyncio.wait_for(self._echo.wait(), self._limits.heartbeat_patience)
             except (AriError, AriUnreachableError, TimeoutError) as error:
                 log.warning("Asterisk went deaf: connecting anew", error=str(error) or "no echo")

@@ -87,3 +87,9 @@ FEATURES = "#".join((FEATURE, FEATURE_PAUSE, FEATURE_WITHDRAW))
 
 STASIS_APP = "pbxrec"
 """Default name of the recorder's Stasis application."""
+
+LISTENER_PREFIX = "PBXREC_LISTENER_"
+"""Global variable, one an application, in which the program that listens there keeps its name."""
+
+LISTENER_SEPARATOR = "#"
+"""Between that name and the number of its heartbeats."""

@@ -13,6 +13,7 @@ from pbx_plugin.asterisk import variables
 from pbx_plugin.asterisk.ari_bridging import BridgingClient
 from pbx_plugin.asterisk.ari_events import device_of
 from pbx_plugin.asterisk.connection import Connection
+from pbx_plugin.asterisk.post import listener_name
 from pbx_plugin.bridge_app.finding import bridge_hunt, found_calls, members_of
 from pbx_plugin.bridge_app.keys import USUAL_MS, KeyPad
 from pbx_plugin.bridge_app.performer import Performer
@@ -81,6 +82,7 @@ class BridgeApp:
             self._app,
             self._settings.bridge,
             WANTED_EVENTS,
+            who=listener_name(self._settings.paths.state),
             everything=False,
             on_connect=self._look_around,
             on_heard=lambda _event: None,

@@ -16,6 +16,7 @@ from open_files import family
 from rules import untold
 from stage import Stage, talk, wait_for
 
+from pbx_plugin.domain.toml_text import toml_value
 from pbx_plugin.sandbox.service import Service
 
 __all__ = ["untold"]
@@ -134,6 +135,30 @@ def test_two_recorders_are_started_at_once_and_one_of_them_refuses(stage: Stage,
             assert "another writer" in loser.said()
         calls.go_on()
         calls.assert_all_well()
+    finally:
+        second.stop()
+
+
+def test_a_recorder_of_another_installation_waits_while_this_one_listens(stage: Stage, tmp_path: Path) -> None:
+    site = stage.site
+    theirs = tmp_path / "config.toml"
+    ours = f"state = {toml_value(str(site.settings.paths.state))}"
+    config = site.config_path.read_text("utf-8")
+    assert ours in config
+    (tmp_path / "state").mkdir(mode=0o750)
+    theirs.write_text(config.replace(ours, f"state = {toml_value(str(tmp_path / 'state'))}"), "utf-8")
+    calls = Moments(stage)
+    second = Service("recorder", tmp_path, theirs)
+    try:
+        with calls.lasting():
+            second.start()
+            wait_for(lambda: "another program listens" in second.said(), "the other recorder to see us", STARTS_S)
+            calls.answer()
+            calls.hang_up_leaving()
+            talk(LASTS_S)
+        calls.go_on()
+        calls.assert_all_well()
+        assert "took our event stream" not in site.recorder.said()
     finally:
         second.stop()
 
