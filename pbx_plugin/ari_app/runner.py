@@ -16,6 +16,7 @@ from pbx_plugin.ari_app.recorder import RecorderApp
 from pbx_plugin.asterisk.ari import AriClient
 from pbx_plugin.bootstrap import build_journal, build_prompts, build_recall, build_rulebook_source, drain_journals
 from pbx_plugin.prompts.library import PromptLibrary
+from pbx_plugin.services.callmemory import make_ready
 from pbx_plugin.services.ports import Journal, JournalError, StoreUnavailableError
 from pbx_plugin.settings import Settings
 
@@ -35,7 +36,7 @@ def run(settings: Settings) -> int:
     """
     told = _listen_for_the_end()
     try:
-        journal = build_journal(settings, JOURNAL_NAME)
+        journal = build_journal(settings, JOURNAL_NAME, rehearsed=True)
     except JournalError as error:
         log.error("the recorder cannot start", error=str(error))
         return 1
@@ -65,6 +66,7 @@ async def _until_told(settings: Settings, journal: Journal, told: threading.Even
         return
     finalising = Finalising(settings.paths.spool, settings.paths.archive, settings.recorder.shortest_ms)
     finalising.start()
+    make_ready()
     find_sound = partial(_find_sound, build_prompts(settings))
     # What the last run said must be in the database before it is read back.
     position = await asyncio.to_thread(journal.append)

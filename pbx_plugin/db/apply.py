@@ -7,7 +7,7 @@ from typing import Any
 
 from sqlalchemy import Connection, Engine, bindparam, delete, insert, select, update
 
-from pbx_plugin.db import apply_calls, apply_recordings, outbox
+from pbx_plugin.db import apply_calls, apply_recordings, outbox, rehearsal
 from pbx_plugin.db.apply_rows import Batch, table_of
 from pbx_plugin.db.engine import WRITES, writing
 from pbx_plugin.db.models import JournalMarkRow
@@ -65,18 +65,35 @@ class DatabaseApply:
                 _begin_run(connection, run)
             if not fresh:
                 return
-            work = Batch(connection)
-            _load(work, [entry for _, entry in fresh])
-            for _, entry in fresh:
-                _STEPS[type(entry)](work, entry)
-            work.write()
-            outbox.tell(connection, (entry for _, entry in fresh))
+            _write(connection, [entry for _, entry in fresh])
             connection.execute(_REACHED, {"run": run, "reached": max(position for position, _ in fresh)})
+
+    def rehearse(self) -> None:
+        """Have every statement of a call prepared: the first one of a day is not to wait for it. Leaves nothing.
+
+        Takes the database's write lock for a moment. Raises StoreUnavailableError.
+        """
+        writes = {WRITES: True}
+        with self._engine.connect().execution_options(**writes) as connection, connection.begin() as transaction:
+            connection.execute(_HELD, {"run": ""})
+            for step in rehearsal.steps():
+                _write(connection, step)
+            connection.execute(_REACHED, {"run": "", "reached": 0})
+            transaction.rollback()
 
     def forget(self, run: str) -> None:
         """Drop the position of a run whose segment is gone. Raises StoreUnavailableError."""
         with writing(self._engine) as session:
             session.execute(delete(JournalMarkRow).where(JournalMarkRow.journal == run))
+
+
+def _write(connection: Connection, fresh: list[Entry]) -> None:
+    work = Batch(connection)
+    _load(work, fresh)
+    for entry in fresh:
+        _STEPS[type(entry)](work, entry)
+    work.write()
+    outbox.tell(connection, fresh)
 
 
 def _load(work: Batch, entries_: Sequence[Entry]) -> None:

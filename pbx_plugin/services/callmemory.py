@@ -18,6 +18,11 @@ def _adapter() -> TypeAdapter[CallState]:
     return TypeAdapter(CallState)
 
 
+def make_ready() -> None:
+    """Prepare what the first call would otherwise wait for (tens of milliseconds)."""
+    _adapter()
+
+
 def remember(call: CallState) -> str:
     """Return the whole state as JSON."""
     return _adapter().dump_json(call).decode()

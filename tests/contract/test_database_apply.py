@@ -27,7 +27,7 @@ from call_entries import (
     stored,
     whole_call,
 )
-from sqlalchemy import Engine, select
+from sqlalchemy import Engine, event, select
 
 from pbx_plugin.db.apply import DatabaseApply
 from pbx_plugin.db.engine import make_engine, reading, writing
@@ -366,3 +366,18 @@ def test_the_audit_keeps_the_order_in_which_it_was_told(engine: Engine) -> None:
         assert session.scalars(select(AuditRow.subject).order_by(AuditRow.seq)).all() == [
             f"thing {n}" for n in range(5)
         ]
+
+
+def test_a_rehearsal_leaves_nothing_and_touches_every_table_that_a_recorded_call_does(engine: Engine) -> None:
+    statements: set[str] = set()
+
+    @event.listens_for(engine, "before_cursor_execute")
+    def _seen(_connection: Any, _cursor: Any, statement: str, *_rest: Any) -> None:
+        statements.add(statement.partition("(")[0].strip())
+
+    before, apply = dump(engine), DatabaseApply(engine)
+    apply.rehearse()
+    rehearsed = {statement for statement in statements if statement.startswith(("INSERT", "UPDATE"))}
+    assert dump(engine) == before
+    tables = {"call", "call_alias", "leg", "party_event", "call_mark", "decision", "media", "recording"}
+    assert {statement.split()[2].strip('"') for statement in rehearsed if statement.startswith("INSERT")} == tables

@@ -48,7 +48,7 @@ def test_a_recorder_told_to_stop_while_its_journal_is_being_opened_stops_in_orde
 ) -> None:
     opened: list[FileJournal] = []
 
-    def open_and_be_told(settings: Settings, name: str) -> FileJournal:
+    def open_and_be_told(settings: Settings, name: str, **how: bool) -> FileJournal:
         os.kill(os.getpid(), signal.SIGTERM)
         opened.append(FileJournal(settings.paths.journal, name, None))
         return opened[0]
