@@ -13,7 +13,7 @@ import typer
 from pbx_plugin import clock
 from pbx_plugin.cli import speech
 from pbx_plugin.cli.calls import Limit
-from pbx_plugin.cli.frame import WIDE, Actor, Company, Json, engine, looking, whoever
+from pbx_plugin.cli.frame import WIDE, Actor, Company, DryRun, Json, engine, looking, whoever
 from pbx_plugin.db.webhooks import DatabaseWebhooks, Delivery, Webhook
 from pbx_plugin.services import webhooks as rules
 from pbx_plugin.services.audit import Desk
@@ -48,6 +48,7 @@ def add(
         typer.Option("--event", metavar="EVENT", help=f"Repeat for several: {', '.join(Event)}. [default: all]"),
     ] = None,
     json: Json = False,
+    dry_run: DryRun = False,
     tenant: Company = "",
     actor: Actor = "",
 ) -> None:
@@ -56,9 +57,13 @@ def add(
     events = rules.chosen(event or list(Event))
     secret = secrets.token_urlsafe(32)
     with _webhooks(tenant, actor) as (webhooks, desk):
-        hook = webhooks.add(desk, url, events, secret)
+        hook = webhooks.add(desk, url, events, secret, dry_run=dry_run)
+    if dry_run:
+        speech.hint("dry run: nothing was changed")
     if json:
-        speech.say_json({**_plain(hook), "secret": secret})
+        speech.say_json({**_plain(hook), "secret": "" if dry_run else secret})
+    elif dry_run:
+        speech.line(f"webhook {hook.url} can be added for {', '.join(hook.events)}")
     else:
         speech.hint(f"webhook {hook.id}: its secret is shown this once")
         speech.raw_line(secret)
@@ -68,12 +73,15 @@ def add(
 def remove(
     webhook: Annotated[str, typer.Argument(metavar="WEBHOOK", help="Id or address.")],
     json: Json = False,
+    dry_run: DryRun = False,
     tenant: Company = "",
     actor: Actor = "",
 ) -> None:
     """Remove a webhook; what still waits for it is not sent."""
     with _webhooks(tenant, actor) as (webhooks, desk):
-        gone = webhooks.remove(desk, webhook)
+        gone = webhooks.remove(desk, webhook, dry_run=dry_run)
+    if dry_run:
+        speech.hint("dry run: nothing was changed")
     if json:
         speech.say_json(_plain(gone))
     else:

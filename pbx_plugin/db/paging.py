@@ -115,9 +115,7 @@ class PageQueries(SiteQueries):
             return session.scalar(select(AuditRow.detail).where(AuditRow.id == audit_id))
 
 
-def _span(
-    query: _Asked, span: Span, at: InstrumentedAttribute[datetime], row_id: InstrumentedAttribute[str]
-) -> _Asked:
+def _span(query: _Asked, span: Span, at: InstrumentedAttribute[datetime], row_id: InstrumentedAttribute[str]) -> _Asked:
     if span.since is not None:
         query = query.where(at >= span.since)
     if span.until is not None:

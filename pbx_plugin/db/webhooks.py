@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
@@ -72,9 +73,9 @@ class DatabaseWebhooks:
         with reading(self._engine) as session:
             return [_webhook(row) for row in _living(session, tenant_id)]
 
-    def add(self, desk: Desk, url: str, events: Sequence[Event], secret: str) -> Webhook:
+    def add(self, desk: Desk, url: str, events: Sequence[Event], secret: str, *, dry_run: bool = False) -> Webhook:
         """Add a webhook for what happens from now on. Raises RefusedError when it is there or there are too many."""
-        with writing(self._engine) as session:
+        with _changing(self._engine, dry_run) as session:
             living = _living(session, desk.tenant.id)
             if any(row.url == url for row in living):
                 raise RefusedError(f"webhook {url!r} is there already: remove it first, to change what it is told")
@@ -93,9 +94,9 @@ class DatabaseWebhooks:
             _note(session, desk, "webhook added", row, events=row.events)
             return _webhook(row)
 
-    def remove(self, desk: Desk, name: str) -> Webhook:
+    def remove(self, desk: Desk, name: str, *, dry_run: bool = False) -> Webhook:
         """Remove a webhook by id or address; what waits for it is not sent. Raises RefusedError when there is none."""
-        with writing(self._engine) as session:
+        with _changing(self._engine, dry_run) as session:
             for row in _living(session, desk.tenant.id):
                 if name in (row.id, row.url):
                     row.removed_at = desk.at
@@ -183,6 +184,18 @@ class DatabaseWebhooks:
         old = (DeliveryRow.state == DeliveryState.DELIVERED, DeliveryRow.delivered_at < at - KEPT)
         with writing(self._engine) as session:
             session.execute(delete(DeliveryRow).where(*old), execution_options={"synchronize_session": False})
+
+
+class _NothingStaysError(Exception):
+    """Ends a trial run, so that its transaction is taken back."""
+
+
+@contextmanager
+def _changing(engine: Engine, dry_run: bool) -> Iterator[Session]:
+    with suppress(_NothingStaysError), writing(engine) as session:
+        yield session
+        if dry_run:
+            raise _NothingStaysError
 
 
 def _due(at: datetime) -> tuple[ColumnElement[bool], ColumnElement[bool]]:

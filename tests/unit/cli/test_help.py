@@ -18,7 +18,7 @@ def walk(command: Any, name: str) -> Iterator[tuple[str, Any]]:
 
 
 COMMANDS = dict(walk(typer.main.get_command(app), "pbx-plugin"))
-PRINTING_OTHERWISE = {"run", "recorder", "agi", "bridge", "recordings path"}
+PRINTING_OTHERWISE = {"run", "recorder", "agi", "bridge", "api", "recordings path"}
 """They serve, or print one line that a program reads as it is."""
 CHANGING = {
     "add",
