@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import UTC, datetime, tzinfo
+from datetime import UTC, datetime
 from functools import lru_cache
 from zoneinfo import ZoneInfo
 
@@ -13,7 +13,7 @@ def now() -> datetime:
 
 
 @lru_cache(maxsize=64)
-def time_zone(name: str) -> tzinfo | None:
+def time_zone(name: str) -> ZoneInfo | None:
     """Return a time zone by its name in the IANA database, None where this machine has none of that name."""
     try:
         return ZoneInfo(name)

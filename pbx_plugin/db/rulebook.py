@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from datetime import tzinfo
 from typing import Any, cast
+from zoneinfo import ZoneInfo
 
 from pydantic import TypeAdapter
 from sqlalchemy import Engine, select
@@ -179,7 +179,7 @@ def _policies(session: Session) -> dict[str, PolicyVersion]:
     return policies
 
 
-def _zones(policies: dict[str, PolicyVersion]) -> dict[str, tzinfo]:
+def _zones(policies: dict[str, PolicyVersion]) -> dict[str, ZoneInfo]:
     named = {policy.schedule.time_zone for policy in policies.values() if policy.schedule}
     found = {name: clock.time_zone(name) for name in named}
     return {name: zone for name, zone in found.items() if zone is not None}

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from datetime import tzinfo
+from zoneinfo import ZoneInfo
 
 from pbx_plugin.domain.call import User
 from pbx_plugin.domain.policy import Exclusion, HuntGroup, PolicyVersion
@@ -75,7 +75,7 @@ class Rulebook:
     direct_numbers: tuple[DirectNumber, ...] = ()
     policies: dict[str, PolicyVersion] = field(default_factory=dict)
     exclusions: dict[str, tuple[Exclusion, ...]] = field(default_factory=dict)
-    zones: dict[str, tzinfo] = field(default_factory=dict)
+    zones: dict[str, ZoneInfo] = field(default_factory=dict)
 
     def policy_of(self, tenant_id: str) -> PolicyVersion:
         """Return the applied policy, or version 0 (nothing is recorded) where none was applied."""
