@@ -14,7 +14,6 @@ from sqlalchemy.exc import ArgumentError
 
 from pbx_plugin.cli.check import Check, fail, ok, warn
 from pbx_plugin.db.engine import make_engine, reading
-from pbx_plugin.db.migrate import current, newest
 from pbx_plugin.db.models import JournalMarkRow, MediaRow, MediaState
 from pbx_plugin.db.rulebook import DatabaseRulebook
 from pbx_plugin.domain.rulebook import Rulebook
@@ -84,15 +83,18 @@ def disk(settings: Settings) -> Iterator[Check]:
 
 def database(settings: Settings) -> tuple[list[Check], Rulebook | None]:
     """Look whether the database answers and speaks our schema; return the rulebook when it does."""
+    # Alembic takes longer to import than most commands take to run.
+    from pbx_plugin.db import migrate  # noqa: PLC0415
+
     try:
-        schema = current(settings.database)
+        schema = migrate.current(settings.database)
     except (ArgumentError, ImportError) as error:
         return [fail("database", f"its URL cannot be used: {error}", "mend 'database' in the configuration")], None
     except StoreUnavailableError as error:
         mend = "start the database server, or mend 'database' in the configuration"
         return [fail("database", str(error), mend)], None
-    if schema != newest():
-        found = f"its schema is {schema or 'not there'}, this version needs {newest()}"
+    if schema != migrate.newest():
+        found = f"its schema is {schema or 'not there'}, this version needs {migrate.newest()}"
         return [fail("database", found, "run 'pbx-plugin init' for a new site, else 'pbx-plugin upgrade'")], None
     engine = make_engine(settings.database)
     try:

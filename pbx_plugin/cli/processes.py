@@ -1,4 +1,8 @@
-"""``pbx-plugin run``, ``recorder``, ``agi``, ``bridge`` and ``api``: the services, in the foreground."""
+"""``pbx-plugin run``, ``recorder``, ``agi``, ``bridge`` and ``api``: the services, in the foreground.
+
+Each imports its own room when it is wanted: a recorder that comes back in mid-call, and every other command, would
+otherwise wait a second for a web framework that it never uses.
+"""
 
 from __future__ import annotations
 
@@ -12,10 +16,6 @@ import structlog
 import typer
 
 from pbx_plugin import bootstrap, clock
-from pbx_plugin.agi.service import AgiService
-from pbx_plugin.api import runner as api_runner
-from pbx_plugin.ari_app import runner
-from pbx_plugin.bridge_app import runner as bridge_runner
 from pbx_plugin.cli.frame import TroubleError
 from pbx_plugin.cli.speech import log_to_stderr
 from pbx_plugin.cli.supervisor import Supervisor
@@ -48,6 +48,8 @@ def recorder() -> None:
     """Run the recorder; running recordings go on in Asterisk when it ends, and the next start adopts them."""
     settings = load_settings()
     log_to_stderr(logging.INFO)
+    from pbx_plugin.ari_app import runner  # noqa: PLC0415
+
     raise typer.Exit(runner.run(settings))
 
 
@@ -55,13 +57,17 @@ def bridge() -> None:
     """Run the bridge: rings and bridges the groups that are set so; without it Asterisk rings them in its own way."""
     settings = load_settings()
     log_to_stderr(logging.INFO)
-    raise typer.Exit(bridge_runner.run(settings))
+    from pbx_plugin.bridge_app import runner  # noqa: PLC0415
+
+    raise typer.Exit(runner.run(settings))
 
 
 def agi() -> None:
     """Run the consent service (FastAGI): the IVR and the star code."""
     settings = load_settings()
     log_to_stderr(logging.INFO)
+    from pbx_plugin.agi.service import AgiService  # noqa: PLC0415
+
     stopping = _stop_signal()
     try:
         journal = bootstrap.build_journal(settings, AGI_JOURNAL)
@@ -88,13 +94,15 @@ def api() -> None:
     """Run the REST interface, on the loopback unless the settings say otherwise, and send the webhooks."""
     settings = load_settings()
     log_to_stderr(logging.INFO)
+    from pbx_plugin.api import runner  # noqa: PLC0415
+
     try:
-        listening = api_runner.listen(settings)
+        listening = runner.listen(settings)
     except OSError as error:
         where = f"{settings.api.host}:{settings.api.port}"
         raise TroubleError(f"the REST interface cannot listen on {where}: {error.strerror or error}") from error
     with listening:
-        api_runner.run(settings, listening)
+        runner.run(settings, listening)
 
 
 def _stop_signal() -> threading.Event:
