@@ -12,6 +12,7 @@ from sqlalchemy import Engine, delete, select, update
 from pbx_plugin.db.base import clean_json
 from pbx_plugin.db.directory_notices import NoticeTables
 from pbx_plugin.db.directory_people import PeopleTables
+from pbx_plugin.db.directory_policies import PolicyTables
 from pbx_plugin.db.directory_session import handfuls
 from pbx_plugin.db.engine import reading, writing
 from pbx_plugin.db.models import (
@@ -56,7 +57,7 @@ class _NothingStaysError(Exception):
     """Ends a trial run, so that its transaction is taken back."""
 
 
-class SqlDirectory(PeopleTables, NoticeTables):
+class SqlDirectory(PeopleTables, NoticeTables, PolicyTables):
     """:class:`Directory` over one session; rows are flushed at once, so that a conflict is told where it happens."""
 
     def tenants(self) -> Sequence[Tenant]:

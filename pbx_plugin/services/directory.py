@@ -17,6 +17,7 @@ from pbx_plugin.domain.entries import Audited
 from pbx_plugin.domain.policy import Exclusion, HuntGroup, PolicyVersion
 from pbx_plugin.domain.rulebook import ConsentNumber, DirectNumber, Tenant
 from pbx_plugin.services.people_records import PeopleStore
+from pbx_plugin.services.policy_records import PolicyStore
 
 UNDEFINED = "Undefined"
 """What people call the department of users without one; no department may be named so."""
@@ -76,7 +77,7 @@ class Elsewhere:
     group_names: frozenset[str]
 
 
-class Directory(PeopleStore, Protocol):
+class Directory(PeopleStore, PolicyStore, Protocol):
     """One open transaction over the directory. Writing methods make the whole row so, whether it was there or not."""
 
     def tenants(self) -> Sequence[Tenant]:

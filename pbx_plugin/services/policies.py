@@ -6,12 +6,12 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
-from pbx_plugin.domain.policy import Announce, PolicyVersion
+from pbx_plugin.domain.policy import PolicyVersion, weaker_announcements
 from pbx_plugin.services.audit import Desk
 from pbx_plugin.services.directory import AppliedPolicy, RefusedError
-from pbx_plugin.services.policy_document import Names, as_document, differences, from_document
+from pbx_plugin.services.policy_document import Names, as_document, as_toml, differences, from_document
+from pbx_plugin.services.policy_notes import notes_of
 
-_SOFTNESS = {Announce.OR_DO_NOT_RECORD: 0, Announce.BEST_EFFORT: 1, Announce.NONE: 2}
 LONGEST_COMMENT = 500
 
 
@@ -30,6 +30,7 @@ def names_of(desk: Desk) -> Names:
         desk.directory.departments(desk.tenant.id),
         desk.directory.groups(desk.tenant.id),
         frozenset(number.e164 for number in desk.directory.direct_numbers(desk.tenant.id)),
+        desk.directory.knows_time_zone,
     )
 
 
@@ -52,6 +53,12 @@ def document_of(desk: Desk, policy: AppliedPolicy) -> dict[str, Any]:
     return as_document(policy.version, names_of(desk))
 
 
+def toml_of(desk: Desk, version: PolicyVersion, heading: str) -> str:
+    """Return a policy as TOML to edit, with every group and department and its present value as comments."""
+    names = names_of(desk)
+    return as_toml(as_document(version, names), heading, notes_of(version, names))
+
+
 def compare(desk: Desk, before: AppliedPolicy, after: AppliedPolicy) -> list[tuple[str, Any, Any]]:
     """Return what differs between two applied policies, as (setting, before, after)."""
     return differences(document_of(desk, before), document_of(desk, after))
@@ -63,10 +70,15 @@ def apply(desk: Desk, document: Mapping[str, Any], *, comment: str = "", acknowl
     Raises RefusedError naming what cannot be, and when the announcement becomes weaker than it is without
     ``acknowledged``; that acknowledgement is audited by itself.
     """
-    if len(comment) > LONGEST_COMMENT or "\0" in comment:
-        raise RefusedError(f"the comment is too long or not text: at most {LONGEST_COMMENT} characters")
+    check_comment(comment)
     number = in_force(desk).version.number + 1
     return _put_in_force(desk, from_document(document, number, names_of(desk)), comment, acknowledged)
+
+
+def check_comment(comment: str) -> None:
+    """Refuse a comment that cannot be kept."""
+    if len(comment) > LONGEST_COMMENT or "\0" in comment:
+        raise RefusedError(f"the comment is too long or not text: at most {LONGEST_COMMENT} characters")
 
 
 def roll_back(desk: Desk, number: int, *, comment: str = "", acknowledged: bool = False) -> Outcome:
@@ -88,17 +100,21 @@ def _put_in_force(desk: Desk, version: PolicyVersion, comment: str, acknowledged
     changes = differences(as_document(current.version, names), as_document(version, names))
     if not changes:
         return Outcome(current, ())
-    weaker = _SOFTNESS[version.announce] > _SOFTNESS[current.version.announce]
+    weaker = weaker_announcements(current.version, version)
     if weaker and not acknowledged:
+        softest = " and ".join(sorted({repr(how.value) for _, _, how in weaker}))
+        where = sorted({f"{direction} calls by rule {rule}" for rule, direction, _ in weaker})
         raise RefusedError(
-            f"the announcement would become {version.announce.value!r}: callers may be recorded without having been "
-            "told; if that is lawful for you, repeat with --acknowledge-announcement"
+            f"the announcement would become {softest} ({', '.join(where)}): callers may be recorded without having "
+            "been told; if that is lawful for you, repeat with --acknowledge-announcement"
         )
     policy = AppliedPolicy(version, desk.actor, desk.at, comment)
     desk.directory.add_policy(policy)
     subject = str(version.number)
     if weaker:
-        desk.note("announcement weakened", subject, before=current.version.announce.value, after=version.announce.value)
+        said = [{"rule": rule, "direction": direction.value, "after": how.value} for rule, direction, how in weaker]
+        before, after = current.version.announce.value, version.announce.value
+        desk.note("announcement weakened", subject, before=before, after=after, where=said)
     desk.note("policy applied", subject, comment=comment, changes=[list(change) for change in changes])
     return Outcome(policy, changes)
 

@@ -3,42 +3,49 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from enum import StrEnum
+from functools import partial
 from typing import Any, TypeVar
 
 from pbx_plugin.domain.call import Direction
+from pbx_plugin.domain.decide import RULES
 from pbx_plugin.domain.policy import (
+    RECORDING_RULES,
     Announce,
     DepartmentRule,
     GroupPolicy,
     HuntGroup,
     PolicyVersion,
 )
+from pbx_plugin.domain.retention import LONGEST_DAYS, SHORTEST_DAYS
 from pbx_plugin.domain.rulebook import Tenant
 from pbx_plugin.domain.toml_text import toml_value
 from pbx_plugin.services import numbering
 from pbx_plugin.services.directory import UNDEFINED, Department, RefusedError
+from pbx_plugin.services.policy_schedule import read_schedule, schedule_words
+from pbx_plugin.services.policy_words import flag, one_of, table, text, texts, whole
 
 EVERYONE = "all"
 _EMERGENCY = re.compile(r"[0-9]{2,8}")
-SHORTEST_RETENTION_DAYS = 7
-LONGEST_RETENTION_DAYS = 365
 SHORTEST_PAUSE_SECONDS = 5
 LONGEST_PAUSE_SECONDS = 900
+RULE_NAMES = {rule.number: rule.name for rule in RULES if rule.number in RECORDING_RULES}
+ACROSS = (Direction.INCOMING, Direction.OUTGOING)
+_Said = TypeVar("_Said")
+_TABLES = ("announce_rules", "announce_directions", "retention_rules", "retention_departments", "schedule")
 _FLAGS = ("recording_off", "can_switch_off", "hold_closes_segment", "withdrawal_erases")
-_Member = TypeVar("_Member", bound=StrEnum)
 
 
 @dataclass(frozen=True, slots=True)
 class Names:
-    """What a policy may speak of in one company: its departments, hunt groups and direct numbers (E.164)."""
+    """What a policy may speak of in one company: departments, hunt groups, direct numbers (E.164), time zones."""
 
     tenant: Tenant
     departments: Sequence[Department]
     groups: Sequence[HuntGroup]
     ddis: frozenset[str]
+    knows_zone: Callable[[str], bool] = bool
 
     def department(self, text: str) -> str:
         """Return a department's id by name or id; "Undefined" is ``""``. Raises RefusedError for unknown ones."""
@@ -80,6 +87,17 @@ def as_document(policy: PolicyVersion, names: Names) -> dict[str, Any]:
         "retention_days": policy.retention_days,
         "emergency_numbers": list(policy.emergency_numbers),
         "whitelisted_ddis": sorted(policy.whitelisted_ddis),
+        "announce_rules": {RULE_NAMES[rule]: how.value for rule, how in sorted(policy.announce_rules.items())},
+        "announce_directions": {
+            direction.value: policy.announce_directions[direction].value
+            for direction in ACROSS
+            if direction in policy.announce_directions
+        },
+        "retention_rules": {RULE_NAMES[rule]: days for rule, days in sorted(policy.retention_rules.items())},
+        "retention_departments": dict(
+            sorted((names.department_name(i), days) for i, days in policy.retention_departments.items())
+        ),
+        "schedule": schedule_words(policy.schedule),
         "departments": {d.value: _rule_words(policy.departments.get(d, DepartmentRule()), names) for d in Direction},
         "groups": dict(groups),
     }
@@ -91,35 +109,47 @@ def from_document(document: Mapping[str, Any], number: int, names: Names) -> Pol
     Raises RefusedError naming the first key or value that cannot be: unknown keys, departments, groups and DDIs too.
     """
     known = {"country", "announce", "retention_days", "pause_seconds"}
-    known |= {"emergency_numbers", "whitelisted_ddis", "departments", "groups"}
+    known |= {"emergency_numbers", "whitelisted_ddis", "departments", "groups", *_TABLES}
     for key in document:
         if key not in known and key not in _FLAGS:
             raise RefusedError(f"policy: {key!r} is not a setting: 'pbx-plugin policy show --draft' has them all")
     default = PolicyVersion(names.tenant.id)
     emergency = document.get("emergency_numbers", default.emergency_numbers)
-    flags = {flag: _flag(document, flag, getattr(default, flag)) for flag in _FLAGS}
+    flags = {name: flag(document.get(name, getattr(default, name)), name) for name in _FLAGS}
     return PolicyVersion(
         tenant_id=names.tenant.id,
         number=number,
-        country=numbering.clean_country(_text(document.get("country", names.tenant.country), "country")),
+        country=numbering.clean_country(text(document.get("country", names.tenant.country), "country")),
         departments=_departments(document.get("departments", {}), names),
-        whitelisted_ddis=_ddis(_texts(document.get("whitelisted_ddis", []), "whitelisted_ddis"), names),
+        whitelisted_ddis=_ddis(texts(document.get("whitelisted_ddis", []), "whitelisted_ddis"), names),
         groups=_groups(document.get("groups", {}), names),
-        emergency_numbers=_emergency(_texts(emergency, "emergency_numbers")),
-        announce=_one_of(Announce, document.get("announce", default.announce.value), "announce"),
-        retention_days=_whole(document, "retention_days", SHORTEST_RETENTION_DAYS, LONGEST_RETENTION_DAYS, default),
-        pause_seconds=_whole(document, "pause_seconds", SHORTEST_PAUSE_SECONDS, LONGEST_PAUSE_SECONDS, default),
+        emergency_numbers=_emergency(texts(emergency, "emergency_numbers")),
+        announce=one_of(Announce, document.get("announce", default.announce.value), "announce"),
+        retention_days=_days(document.get("retention_days", default.retention_days), "retention_days"),
+        pause_seconds=whole(
+            document.get("pause_seconds", default.pause_seconds),
+            "pause_seconds",
+            SHORTEST_PAUSE_SECONDS,
+            LONGEST_PAUSE_SECONDS,
+        ),
+        schedule=read_schedule(document.get("schedule", {}), names.knows_zone),
+        announce_rules=_by_rule(document, "announce_rules", partial(one_of, Announce)),
+        announce_directions=_announced(document.get("announce_directions", {})),
+        retention_rules=_by_rule(document, "retention_rules", _days),
+        retention_departments=_kept(document.get("retention_departments", {}), names),
         **flags,
     )
 
 
-def as_toml(document: Mapping[str, Any], heading: str) -> str:
-    """Return the document as TOML to edit, with ``heading`` as its comment."""
+def as_toml(document: Mapping[str, Any], heading: str, notes: Mapping[str, Sequence[str]] | None = None) -> str:
+    """Return the document as TOML to edit, with ``heading`` as its comment, and ``notes`` as those of its tables."""
     lines = [f"# {line}" for line in heading.splitlines()] + [""]
     lines += [f"{key} = {toml_value(value)}" for key, value in document.items() if not isinstance(value, dict)]
-    for key, table in document.items():
-        if isinstance(table, dict):
-            lines += ["", f"[{key}]", *(f"{toml_value(name)} = {toml_value(value)}" for name, value in table.items())]
+    for key, inner in document.items():
+        if isinstance(inner, dict):
+            said = [f"# {note}" for note in (notes or {}).get(key, ())]
+            set_ = [f"{toml_value(name)} = {toml_value(value)}" for name, value in inner.items()]
+            lines += ["", f"[{key}]", *said, *set_]
     return "\n".join(lines) + "\n"
 
 
@@ -144,34 +174,34 @@ def _rule_words(rule: DepartmentRule, names: Names) -> str | list[str]:
     return EVERYONE if rule.everyone else sorted(names.department_name(d) for d in rule.department_ids)
 
 
-def _departments(table: object, names: Names) -> dict[Direction, DepartmentRule]:
+def _departments(value: object, names: Names) -> dict[Direction, DepartmentRule]:
     rules = {}
-    for key, value in _table(table, "departments").items():
-        direction = _one_of(Direction, key, "departments")
-        if value == EVERYONE:
+    for key, chosen in table(value, "departments").items():
+        direction = one_of(Direction, key, "departments")
+        if chosen == EVERYONE:
             rules[direction] = DepartmentRule(everyone=True)
         else:
-            chosen = _texts(value, f"departments.{key}", 'or "all"')
-            rules[direction] = DepartmentRule(department_ids=frozenset(names.department(name) for name in chosen))
+            named = texts(chosen, f"departments.{key}", 'or "all"')
+            rules[direction] = DepartmentRule(department_ids=frozenset(names.department(name) for name in named))
     return {d: rule for d, rule in rules.items() if rule != DepartmentRule()}
 
 
-def _groups(table: object, names: Names) -> dict[str, GroupPolicy]:
+def _groups(value: object, names: Names) -> dict[str, GroupPolicy]:
     policies: dict[str, GroupPolicy] = {}
-    for key, value in _table(table, "groups").items():
+    for key, chosen in table(value, "groups").items():
         identity = names.group(key)
         if identity in policies:
             raise RefusedError(f"policy: group {key!r} stands twice: name each group once")
-        policies[identity] = _one_of(GroupPolicy, value, f"groups.{key}")
+        policies[identity] = one_of(GroupPolicy, chosen, f"groups.{key}")
     return policies
 
 
 def _ddis(numbers: Sequence[str], names: Names) -> frozenset[str]:
     chosen = set()
-    for text in numbers:
-        e164 = numbering.direct_number(text, names.tenant)
+    for number in numbers:
+        e164 = numbering.direct_number(number, names.tenant)
         if e164 not in names.ddis:
-            raise RefusedError(f"policy: no direct number {text!r}: add it first, or see 'pbx-plugin numbers list'")
+            raise RefusedError(f"policy: no direct number {number!r}: add it first, or see 'pbx-plugin numbers list'")
         chosen.add(e164)
     return frozenset(chosen)
 
@@ -185,43 +215,43 @@ def _emergency(numbers: Sequence[str]) -> tuple[str, ...]:
     return tuple(dict.fromkeys(numbers))
 
 
-def _whole(document: Mapping[str, Any], key: str, least: int, most: int, default: PolicyVersion) -> int:
-    value = document.get(key, getattr(default, key))
-    if isinstance(value, bool) or not isinstance(value, int):
-        raise RefusedError(f"policy: {key} is {value!r}: give a whole number")
-    if not least <= value <= most:
-        raise RefusedError(f"policy: {key} {value} is out of range: {least} to {most}")
-    return value
+def _days(value: object, key: str) -> int:
+    return whole(value, key, SHORTEST_DAYS, LONGEST_DAYS)
 
 
-def _one_of(kind: type[_Member], value: object, key: str) -> _Member:
-    for member in kind:
-        if member.value == value:
-            return member
-    choices = ", ".join(repr(member.value) for member in kind)
-    raise RefusedError(f"policy: {key} knows no {value!r}: one of {choices}")
+def _by_rule(document: Mapping[str, Any], key: str, read: Callable[[object, str], _Said]) -> dict[int, _Said]:
+    said: dict[int, _Said] = {}
+    for name, value in table(document.get(key, {}), key).items():
+        rule = _rule(name, key)
+        if rule in said:
+            raise RefusedError(f"policy: {key} speaks of rule {rule} twice: name each rule once")
+        said[rule] = read(value, f"{key}.{name}")
+    return said
 
 
-def _flag(document: Mapping[str, Any], key: str, default: bool) -> bool:
-    value = document.get(key, default)
-    if not isinstance(value, bool):
-        raise RefusedError(f"policy: {key} is {value!r}: give true or false")
-    return value
+def _rule(name: str, key: str) -> int:
+    for number, known in RULE_NAMES.items():
+        if name in (known, str(number)):
+            return number
+    choices = ", ".join(f"{number} or {known!r}" for number, known in RULE_NAMES.items())
+    raise RefusedError(f"policy: {key} knows no rule {name!r}: one of {choices}")
 
 
-def _text(value: object, key: str) -> str:
-    if not isinstance(value, str):
-        raise RefusedError(f"policy: {key} is {value!r}: give a text in quotes")
-    return value
+def _announced(value: object) -> dict[Direction, Announce]:
+    said = {}
+    for key, how in table(value, "announce_directions").items():
+        direction = one_of(Direction, key, "announce_directions")
+        if direction not in ACROSS:
+            raise RefusedError("policy: announce_directions: on internal calls nobody is outside to be told")
+        said[direction] = one_of(Announce, how, f"announce_directions.{key}")
+    return said
 
 
-def _texts(value: object, key: str, other: str = "") -> Sequence[str]:
-    if not isinstance(value, list | tuple) or not all(isinstance(item, str) for item in value):
-        raise RefusedError(f"policy: {key} is {value!r}: give a list of texts in quotes {other}".rstrip())
-    return value
-
-
-def _table(value: object, key: str) -> Mapping[str, Any]:
-    if not isinstance(value, Mapping):
-        raise RefusedError(f"policy: {key} is {value!r}: give a table of settings")
-    return value
+def _kept(value: object, names: Names) -> dict[str, int]:
+    said: dict[str, int] = {}
+    for key, days in table(value, "retention_departments").items():
+        department = names.department(key)
+        if department in said:
+            raise RefusedError(f"policy: department {key!r} stands twice: name each once")
+        said[department] = _days(days, f"retention_departments.{key}")
+    return said

@@ -16,7 +16,7 @@ from api_site import OTHER, ApiStage
 from cli_site import type_in
 
 from pbx_plugin.cli.main import app
-from pbx_plugin.services import recording_groups, units
+from pbx_plugin.services import policy_drafts, recording_groups, units
 from pbx_plugin.services.people_records import ImportRun, Mail, UnitKind
 
 THINGS: dict[str, list[str]] = {
@@ -40,6 +40,13 @@ THINGS: dict[str, list[str]] = {
     "numbers remove": ["{number}"],
     "exclude remove": ["{exclusion}"],
     "policy rollback": ["{version}"],
+    "policy draft show": ["{draft}"],
+    "policy draft set": ["recording_off=true", "--draft", "{draft}"],
+    "policy draft edit": ["/dev/null", "--draft", "{draft}"],
+    "policy draft diff": ["{draft}"],
+    "policy draft rebase": ["{draft}"],
+    "policy draft discard": ["{draft}"],
+    "policy draft apply": ["{draft}"],
     "calls show": ["{call}"],
     "explain": ["{call}"],
     "recordings show": ["{recording}"],
@@ -53,7 +60,15 @@ THINGS: dict[str, list[str]] = {
 
 NOTHING_OF_A_COMPANYS = {
     *("users add", "departments add", "groups add", "numbers add-ddi", "numbers add-consent", "exclude add"),
-    *("units add", "recording-groups add", "policy apply", "policy diff", "tokens create", "webhooks add"),
+    *(
+        "units add",
+        "recording-groups add",
+        "policy apply",
+        "policy diff",
+        "policy draft new",
+        "tokens create",
+        "webhooks add",
+    ),
     *("users import", "groups import", "recording-groups import", "numbers import", "exclude import"),
 }
 """Commands whose arguments name something new, or a version number that may be one's own."""
@@ -84,13 +99,15 @@ def stage(tmp_path_factory: pytest.TempPathFactory, migrated_file: Path) -> ApiS
     (folder / "config.toml").write_text(config)
     with made.desk(made.other.tenant) as desk:
         unit = units.add(desk, UnitKind.DISTRICT, "North of theirs")
+        draft = policy_drafts.create(desk, "Draft of theirs")
         circle = recording_groups.add(desk, "Circle of theirs")
         mail = Mail(desk.new_id(), OTHER, made.other.things["person"], desk.at, "a@example.com", "s", "b", desk.at)
         desk.directory.add_mails([mail])
         run = ImportRun(desk.new_id(), OTHER, desk.at, "Sofie", "theirs.csv", "ab" * 32, ())
         desk.directory.add_import_run(run)
     made.other.things |= {"unit": unit.name, "recording_group": circle.id, "mail": mail.id, "import_run": run.id}
-    made.other.words += [unit.name, circle.name, mail.id, run.id, "theirs.csv"]
+    made.other.things["draft"] = draft.name
+    made.other.words += [draft.name, unit.name, circle.name, mail.id, run.id, "theirs.csv"]
     made.other.things["token"] = made.site.tokens.create(desk, "x" * 40, "theirs", ["calls:read"]).id
     made.engine.dispose()
     return made
