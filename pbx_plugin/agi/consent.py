@@ -19,10 +19,10 @@ from pbx_plugin.asterisk.agi import AgiConnectionLostError, AgiSession, Playback
 from pbx_plugin.domain import consent_ivr as ivr
 from pbx_plugin.domain.call import Consent
 from pbx_plugin.domain.entries import Audited, ConsentTaken
-from pbx_plugin.domain.numbers import parse_number
+from pbx_plugin.domain.numbers import parse_number, region_of
 from pbx_plugin.domain.rulebook import ConsentNumber, Rulebook
 from pbx_plugin.prompts.library import PromptFile, PromptLibrary
-from pbx_plugin.prompts.texts import question_name
+from pbx_plugin.prompts.texts import base_language, language_name, question_name
 from pbx_plugin.services.ports import Journal, JournalError
 
 ACTOR = "consent IVR"
@@ -45,10 +45,27 @@ class _Call:
 
 @dataclass(frozen=True, slots=True)
 class _Answer:
+    """``question`` is the one that the caller heard last: it is what was answered."""
+
     outcome: ivr.Outcome
     keys: str
     asked_at: datetime
     at: datetime
+    question: PromptFile
+
+
+@dataclass(frozen=True, slots=True)
+class _Script:
+    """What can be played to this caller. ``questions`` are by language, and never without the one to begin in."""
+
+    number: ConsentNumber
+    language: str
+    questions: dict[str, PromptFile]
+
+    @property
+    def by_key(self) -> tuple[tuple[str, str], ...]:
+        """Keys whose language has a question."""
+        return tuple((key, language) for key, language in self.number.by_key if language in self.questions)
 
 
 class ConsentScript:
@@ -88,19 +105,20 @@ class ConsentScript:
             reason = "no rulebook" if rulebook is None else "unknown consent number"
             _log.error("consent.not_asked", reason=reason, number=number_id[:_LONGEST_NUMBER], linkedid=call.linkedid)
             return
-        question = self._prompts.sound(number.language, question_name(number))
-        if question is None:
+        caller_e164 = _caller_e164(call, rulebook, number)
+        script = self._script(number, region_of(caller_e164))
+        if script is None:
             self._not_asked(call, number, "the prompt is missing: run 'pbx-plugin prompts build'")
             return
         try:
-            answer = self._ask(session, number, question)
+            answer = self._ask(session, script)
         except AgiConnectionLostError:
             self._not_asked(call, number, "the connection to Asterisk was lost")
             return
         if answer.outcome is ivr.Outcome.NOT_ASKED:
-            self._not_asked(call, number, f"Asterisk cannot play {question.path}")
+            self._not_asked(call, number, f"Asterisk cannot play {answer.question.path}")
             return
-        evidence = _evidence(call, rulebook, number, question, answer)
+        evidence = _evidence(call, rulebook, number, caller_e164, answer)
         try:
             if answer.outcome is ivr.Outcome.REFUSED:
                 # A no binds even if it cannot be written down.
@@ -108,37 +126,52 @@ class ConsentScript:
         finally:
             written = self._written(evidence)
         if answer.outcome is not ivr.Outcome.HUNG_UP:
-            self._conclude(session, number, evidence, written and answer.outcome is ivr.Outcome.GIVEN)
+            self._conclude(session, evidence, written and answer.outcome is ivr.Outcome.GIVEN)
 
-    def _ask(self, session: AgiSession, number: ConsentNumber, question: PromptFile) -> _Answer:
-        state, commands = ivr.start(number)
+    def _script(self, number: ConsentNumber, region: str) -> _Script | None:
+        """Return what can be played; None without a question in the caller's language or the number's own.
+
+        A language that nobody has spoken the question in is neither begun in nor offered.
+        """
+        name = question_name(number)
+        questions = {}
+        for language in number.languages:
+            sound = self._prompts.sound(language, name)
+            if sound is not None and (language == number.language or sound.language == base_language(language)):
+                questions[language] = sound
+        first = next((one for one in (number.language_for(region), number.language) if one in questions), None)
+        return _Script(number, first, questions) if first else None
+
+    def _ask(self, session: AgiSession, script: _Script) -> _Answer:
+        state, commands = ivr.start(script.number, script.language, script.by_key)
+        question = script.questions[script.language]
         asked_at = self._now()
         try:
             session.answer()
         except AgiConnectionLostError:
             raise
         except AGIHangup:
-            return _Answer(ivr.Outcome.HUNG_UP, "", asked_at, self._now())
+            return _Answer(ivr.Outcome.HUNG_UP, "", asked_at, self._now(), question)
         while True:
             event: ivr.Event | None = None
             for command in commands:
                 match command:
-                    case ivr.Play(prompt, wait_ms):
-                        event = self._play(session, number, question, prompt, wait_ms)
+                    case ivr.Play() as play:
+                        if play.prompt is ivr.Prompt.QUESTION:
+                            question = script.questions[play.language]
+                        event = self._play(session, play, question)
                     case ivr.Finish(outcome, keys):
-                        return _Answer(outcome, keys, asked_at, self._now())
+                        return _Answer(outcome, keys, asked_at, self._now(), question)
             if event is None:
                 raise RuntimeError("the consent IVR neither plays nor ends")
             state, commands = ivr.advance(state, event)
 
-    def _play(
-        self, session: AgiSession, number: ConsentNumber, question: PromptFile, prompt: ivr.Prompt, wait_ms: int
-    ) -> ivr.Event:
-        sound = question if prompt is ivr.Prompt.QUESTION else self._prompts.sound(number.language, prompt)
+    def _play(self, session: AgiSession, play: ivr.Play, question: PromptFile) -> ivr.Event:
+        sound = self._sound(play, question)
         if sound is None:
             return ivr.PlayFailed()
         try:
-            key = session.get_key(sound.path, wait_ms)
+            key = session.get_key(sound.path, play.wait_ms)
         except AgiConnectionLostError:
             raise
         except AGIHangup:
@@ -147,13 +180,23 @@ class ConsentScript:
             return ivr.PlayFailed()
         return ivr.Digit(key) if key else ivr.Silence()
 
-    def _conclude(self, session: AgiSession, number: ConsentNumber, evidence: ConsentTaken, recordable: bool) -> None:
+    def _sound(self, play: ivr.Play, question: PromptFile) -> PromptFile | None:
+        match play.prompt:
+            case ivr.Prompt.QUESTION:
+                return question
+            case ivr.Prompt.LANGUAGE:
+                offered = self._prompts.sound(play.language, language_name(play.key))
+                # An offer in another language than the one it offers would be understood by the wrong callers.
+                return offered if offered and offered.language == base_language(play.language) else None
+        return self._prompts.sound(play.language, play.prompt)
+
+    def _conclude(self, session: AgiSession, evidence: ConsentTaken, recordable: bool) -> None:
         session.set_variable(f"__{variables.EVIDENCE}", evidence.evidence_id)
         if recordable:
             _mark(session, Consent.GIVEN)
             session.set_variable(variables.ROUTE, _YES)
         last = ivr.Prompt.THANKS_YES if recordable else ivr.Prompt.THANKS_NO
-        sound = self._prompts.sound(number.language, last)
+        sound = self._prompts.sound(evidence.language, last)
         if sound is None:
             return
         try:
@@ -210,11 +253,16 @@ def _number(rulebook: Rulebook | None, number_id: str) -> ConsentNumber | None:
     return next((number for number in numbers if number.id == number_id), None)
 
 
-def _evidence(
-    call: _Call, rulebook: Rulebook, number: ConsentNumber, question: PromptFile, answer: _Answer
-) -> ConsentTaken:
-    policy = rulebook.policy_of(number.tenant_id)
+def _caller_e164(call: _Call, rulebook: Rulebook, number: ConsentNumber) -> str:
     tenant = rulebook.tenants.get(number.tenant_id)
+    country = tenant.country if tenant else rulebook.policy_of(number.tenant_id).country
+    return parse_number(call.caller_raw, country).e164
+
+
+def _evidence(
+    call: _Call, rulebook: Rulebook, number: ConsentNumber, caller_e164: str, answer: _Answer
+) -> ConsentTaken:
+    question = answer.question
     return ConsentTaken(
         evidence_id=str(uuid.uuid4()),
         tenant_id=number.tenant_id,
@@ -222,7 +270,7 @@ def _evidence(
         channel_id=call.channel_id,
         consent_number=number.number,
         caller_raw=call.caller_raw,
-        caller_e164=parse_number(call.caller_raw, tenant.country if tenant else policy.country).e164,
+        caller_e164=caller_e164,
         asked_at=answer.asked_at,
         at=answer.at,
         outcome=answer.outcome.value,
@@ -233,5 +281,5 @@ def _evidence(
         text_version=question.text_version,
         # What this caller was told, which an older prompt may put differently from the number's setting of today.
         keep_days=question.keep_days,
-        policy_version=policy.number,
+        policy_version=rulebook.policy_of(number.tenant_id).number,
     )

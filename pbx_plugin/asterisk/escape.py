@@ -35,6 +35,7 @@ _IDENTIFIER = _rule(r"[0-9a-f-]{1,64}", "an id of lower-case hexadecimal digits 
 _DEVICE = _rule(r"(PJSIP|SIP)/[A-Za-z0-9_.-]{1,64}", "PJSIP/NAME with letters, digits and _ . -")
 _QUEUE = _rule(r"[A-Za-z0-9_-]{1,64}", "letters, digits, _ and -")
 _CONTEXT = _rule(r"[A-Za-z0-9_-]{1,60}", "letters, digits, _ and -")
+_PLACE = _rule(r"[A-Za-z0-9_-]{1,60},[A-Za-z0-9*#+-]{1,40},[1-9][0-9]{0,3}", "CONTEXT,EXTENSION,PRIORITY")
 _ENDPOINT = _rule(r"[A-Za-z0-9][A-Za-z0-9_.-]{0,63}", "a letter or digit, then letters, digits and _ . -")
 _HOST = _rule(r"[A-Za-z0-9.-]{1,253}|\[[0-9A-Fa-f:.]{2,45}\]", "a host name, an IPv4 address, or [an IPv6 address]")
 _ADDRESS = _rule(r"[A-Za-z0-9.:/\[\]-]{1,253}", "an address, with a mask or a port where wanted")
@@ -96,6 +97,12 @@ def context(value: str, field: str) -> Safe:
     if value.lower() in ("general", "globals"):
         raise RenderError(f"{field}: a context cannot be called {value!r}")
     return _checked(_CONTEXT, value, field)
+
+
+def place(value: str, field: str) -> Safe:
+    """Return a place in somebody's dialplan: context, extension and the number of a priority."""
+    context(value.partition(",")[0], field)
+    return _checked(_PLACE, value, field)
 
 
 def endpoint(value: str, field: str) -> Safe:

@@ -10,7 +10,7 @@ from pbx_plugin.asterisk import escape
 from pbx_plugin.asterisk.escape import RenderError, Safe
 from pbx_plugin.domain.call import User
 from pbx_plugin.domain.policy import DEFAULT_EMERGENCY_NUMBERS, GroupKind, HuntGroup
-from pbx_plugin.domain.rulebook import Rulebook
+from pbx_plugin.domain.rulebook import ConsentNumber, Rulebook
 
 T = TypeVar("T")
 
@@ -69,12 +69,12 @@ class QueuePlan:
 
 @dataclass(frozen=True, slots=True)
 class ConsentPlan:
-    """A consent number and the numbers of its two groups."""
+    """A consent number and where yes and no lead, as ``context,extension,priority``."""
 
     number: Safe
     id: Safe
-    yes_number: Safe
-    no_number: Safe
+    yes: Safe
+    no: Safe
     from_outside: bool
 
 
@@ -110,8 +110,8 @@ class Plan:
             consents[number.id] = ConsentPlan(
                 escape.extension(number.number, "consent number"),
                 escape.identifier(number.id, f"id of {told}"),
-                _leading(groups, number.yes_group_id, f"{told}, group for yes").number,
-                _leading(groups, number.no_group_id, f"{told}, group for no").number,
+                _answered(number, "yes", users, groups, told),
+                _answered(number, "no", users, groups, told),
                 number.number not in outside,
             )
         direct_numbers = []
@@ -169,6 +169,19 @@ class Plan:
         phones = [phone for user in self.users for phone in user.phones]
         _refuse_twice("device", [(Safe(p.device.replace("-", "")), f"a phone of {p.extension}") for p in phones])
         _refuse_twice("queue", [(Safe(queue.name.lower()), "a queue's name") for queue in self.queues])
+
+
+def _answered(
+    number: ConsentNumber, answer: str, users: dict[str, UserPlan], groups: dict[str, GroupPlan], told: str
+) -> Safe:
+    told = f"{told}, {answer}"
+    group_id, user_id, place = (getattr(number, f"{answer}_{field}") for field in ("group_id", "user_id", "place"))
+    if bool(group_id) + bool(user_id) + bool(place) != 1:
+        raise RenderError(f"{told}: must lead to one group, one user or one place in the dialplan")
+    if place:
+        return escape.place(place, told)
+    inside = _leading(groups, group_id, told).number if group_id else _leading(users, user_id, told).extension
+    return Safe(f"pbxrec-inside,{inside},1")
 
 
 def _user(user: User) -> UserPlan:

@@ -15,9 +15,19 @@ from pbx_plugin.services.directory import RefusedError
 
 app = typer.Typer(help="Direct numbers (DDIs) and consent numbers.", no_args_is_help=True, context_settings=WIDE)
 
-Yes = Annotated[str | None, typer.Option(metavar="GROUP", help="Group for callers who say yes; name or number.")]
-No = Annotated[str | None, typer.Option(metavar="GROUP", help="Group for callers who say no; name or number.")]
+_TARGETS = "a group, user:EXTENSION or dialplan:CONTEXT,EXTENSION,PRIORITY"
+Yes = Annotated[str | None, typer.Option(metavar="TARGET", help=f"Where callers who say yes go: {_TARGETS}.")]
+No = Annotated[str | None, typer.Option(metavar="TARGET", help=f"Where callers who say no go: {_TARGETS}.")]
 Language = Annotated[str | None, typer.Option(metavar="LANGUAGE", help="Language of the prompts, as en or da.")]
+Countries = Annotated[
+    list[str] | None,
+    typer.Option("--country", metavar="COUNTRY=LANGUAGE", help="Callers from there hear that, as SE=sv; repeatable."),
+]
+Keys = Annotated[
+    list[str] | None,
+    typer.Option("--key", metavar="KEY=LANGUAGE", help="A key that chooses a language, as 9=en; repeatable."),
+]
+OneLanguage = Annotated[bool, typer.Option("--one-language", help="Take all countries and keys for languages away.")]
 Purpose = Annotated[str | None, typer.Option(metavar="WORD", help="Purpose that the prompt names, as quality.")]
 KeepDays = Annotated[int | None, typer.Option(metavar="DAYS", help="Keeping time that the prompt names.")]
 Tries = Annotated[int | None, typer.Option(metavar="COUNT", help="How often the question is put in all.")]
@@ -63,13 +73,21 @@ def add_consent(
     keep_days: KeepDays = None,
     tries: Tries = None,
     timeout_ms: TimeoutMs = None,
+    country: Countries = None,
+    key: Keys = None,
     json: Json = False,
     dry_run: DryRun = False,
     tenant: Company = "",
     actor: Actor = "",
 ) -> None:
-    """Add a number on which callers are asked for consent; --yes and --no are needed."""
-    wish = numbers_service.ConsentWish(number, yes, no, language, purpose, keep_days, tries, timeout_ms)
+    """Add a number on which callers are asked for consent; --yes and --no are needed.
+
+    Callers hear the language of their own number's country (--country), else that of the consent number (--language);
+    --key lets them choose another.
+    """
+    wish = numbers_service.ConsentWish(
+        number, yes, no, language, purpose, keep_days, tries, timeout_ms, country or None, key or None
+    )
     with changing(tenant, actor, dry_run=dry_run) as desk:
         shown = _consent(desk, numbers_service.add_consent(desk, wish))
     _tell(shown, json)
@@ -86,13 +104,22 @@ def set_consent(
     keep_days: KeepDays = None,
     tries: Tries = None,
     timeout_ms: TimeoutMs = None,
+    country: Countries = None,
+    key: Keys = None,
+    one_language: OneLanguage = False,
     json: Json = False,
     dry_run: DryRun = False,
     tenant: Company = "",
     actor: Actor = "",
 ) -> None:
-    """Change a consent number; what is not named stays."""
-    wish = numbers_service.ConsentWish(new_number, yes, no, language, purpose, keep_days, tries, timeout_ms)
+    """Change a consent number; what is not named stays. --country and --key replace all earlier ones of their kind."""
+    if one_language and (country or key):
+        raise RefusedError("--one-language takes countries and keys away: leave out --country and --key")
+    countries = [] if one_language else country or None
+    keys = [] if one_language else key or None
+    wish = numbers_service.ConsentWish(
+        new_number, yes, no, language, purpose, keep_days, tries, timeout_ms, countries, keys
+    )
     if wish == numbers_service.ConsentWish():
         raise RefusedError("nothing to set: name at least one option, see 'pbx-plugin numbers set-consent --help'")
     with changing(tenant, actor, dry_run=dry_run) as desk:
@@ -135,13 +162,20 @@ def _direct(desk: Desk, number: DirectNumber) -> dict[str, Any]:
 
 def _consent(desk: Desk, number: ConsentNumber) -> dict[str, Any]:
     names = {group.id: group.name for group in desk.directory.groups(desk.tenant.id)}
+    names |= {person.id: person.extension for person in desk.directory.people(desk.tenant.id)}
+    targets = {}
+    for answer in ("yes", "no"):
+        kind, value = numbers_service.leads_to(number, answer)
+        targets[answer] = names.get(value, value) if kind == "group" else f"{kind}:{names.get(value, value)}"
     return {
         "kind": "consent number",
         "number": number.number,
         "id": number.id,
-        "yes": names.get(number.yes_group_id, number.yes_group_id),
-        "no": names.get(number.no_group_id, number.no_group_id),
+        "yes": targets["yes"],
+        "no": targets["no"],
         "language": number.language,
+        "by_country": dict(number.by_country),
+        "by_key": dict(number.by_key),
         "purpose": number.purpose,
         "keep_days": number.keep_days,
         "tries": number.tries,
@@ -163,8 +197,14 @@ def _show(found: list[dict[str, Any]]) -> None:
             leads = f"{number['leads_to']} {number['target']}"
         else:
             leads = (
-                f"1 = {number['yes']}, 2 = {number['no']}; {number['language']}, {number['purpose']}, "
+                f"1 = {number['yes']}, 2 = {number['no']}; {_languages(number)}, {number['purpose']}, "
                 f"{number['keep_days']} days, {number['tries']} tries of {number['timeout_ms']} ms"
             )
         rows.append((number["number"], number["kind"], leads))
     speech.table(("number", "kind", "leads to"), rows, "no numbers yet: see 'pbx-plugin numbers --help'")
+
+
+def _languages(number: dict[str, Any]) -> str:
+    others = [f"{country}: {language}" for country, language in number["by_country"].items()]
+    others += [f"key {key}: {language}" for key, language in number["by_key"].items()]
+    return f"{number['language']} ({', '.join(others)})" if others else str(number["language"])

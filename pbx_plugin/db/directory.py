@@ -27,7 +27,13 @@ from pbx_plugin.db.models import (
     PolicyVersionRow,
     TenantRow,
 )
-from pbx_plugin.db.rulebook import group_from_row, policy_body, policy_from_body
+from pbx_plugin.db.rulebook import (
+    consent_number_from_row,
+    consent_number_row,
+    group_from_row,
+    policy_body,
+    policy_from_body,
+)
 from pbx_plugin.domain.entries import Audited
 from pbx_plugin.domain.policy import Exclusion, HuntGroup
 from pbx_plugin.domain.rulebook import ConsentNumber, DirectNumber, Tenant
@@ -167,37 +173,11 @@ class SqlDirectory(PeopleTables, NoticeTables, PolicyTables):
     def consent_numbers(self, tenant_id: str) -> Sequence[ConsentNumber]:
         """Return the consent numbers, by number."""
         query = select(ConsentNumberRow).where(ConsentNumberRow.tenant_id == tenant_id)
-        return [
-            ConsentNumber(
-                id=row.id,
-                tenant_id=row.tenant_id,
-                number=row.number,
-                language=row.language,
-                yes_group_id=row.yes_group_id,
-                no_group_id=row.no_group_id,
-                purpose=row.purpose,
-                keep_days=row.keep_days,
-                tries=row.tries,
-                timeout_ms=row.timeout_ms,
-            )
-            for row in self._session.scalars(query.order_by(ConsentNumberRow.number))
-        ]
+        return [consent_number_from_row(row) for row in self._session.scalars(query.order_by(ConsentNumberRow.number))]
 
     def save_consent_number(self, number: ConsentNumber) -> None:
         """Write a consent number."""
-        row = ConsentNumberRow(
-            id=number.id,
-            tenant_id=number.tenant_id,
-            number=number.number,
-            language=number.language,
-            yes_group_id=number.yes_group_id,
-            no_group_id=number.no_group_id,
-            purpose=number.purpose,
-            keep_days=number.keep_days,
-            tries=number.tries,
-            timeout_ms=number.timeout_ms,
-        )
-        self._write(row, f"consent number {number.number}")
+        self._write(consent_number_row(number), f"consent number {number.number}")
 
     def delete_consent_number(self, number: ConsentNumber) -> None:
         """Delete a consent number to which no direct number leads."""

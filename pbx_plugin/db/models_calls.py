@@ -10,7 +10,7 @@ from __future__ import annotations
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import JSON, Index, String
+from sqlalchemy import JSON, Index, String, UniqueConstraint
 from sqlalchemy.orm import Mapped, mapped_column
 
 from pbx_plugin.db.base import ID_LENGTH, NUMBER_LENGTH, TABLE_OPTIONS, Base, BigId, LongText, UtcDateTime, WireText
@@ -171,3 +171,21 @@ class ConsentRow(Base):
     text_version: Mapped[str] = mapped_column(WireText(40))
     keep_days: Mapped[int]
     policy_version: Mapped[int]
+
+
+class ReceiptRow(Base):
+    """One version of the signed receipt of a consent evidence; ``body`` is the file as it was given out.
+
+    A version is never changed. A new one is written when there is more to tell, as that a recording is complete now.
+    """
+
+    __tablename__ = "consent_receipt"
+    __table_args__ = (UniqueConstraint("evidence_id", "version"), TABLE_OPTIONS)
+
+    seq: Mapped[int] = mapped_column(BigId, primary_key=True)
+    tenant_id: Mapped[str] = mapped_column(String(ID_LENGTH))
+    evidence_id: Mapped[str] = mapped_column(String(ID_LENGTH))
+    version: Mapped[int]
+    at: Mapped[datetime] = mapped_column(UtcDateTime)
+    key_id: Mapped[str] = mapped_column(String(64))
+    body: Mapped[str] = mapped_column(LongText())

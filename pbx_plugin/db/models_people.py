@@ -128,7 +128,11 @@ class GroupMemberRow(Base):
 
 
 class ConsentNumberRow(Base):
-    """A number on which our IVR asks for consent; key 1 leads to ``yes_group_id``, key 2 to ``no_group_id``."""
+    """A number on which our IVR asks for consent, in which languages, and where yes and no lead.
+
+    Each leads to one of a group, a person and a place in the dialplan (``context,extension,priority``). ``by_country``
+    and ``by_key`` are pairs such as ``SE=sv,FI=sv`` and ``9=en``.
+    """
 
     __tablename__ = "consent_number"
     __table_args__ = (
@@ -136,6 +140,8 @@ class ConsentNumberRow(Base):
         UniqueConstraint("tenant_id", "id"),
         ForeignKeyConstraint(["tenant_id", "yes_group_id"], ["hunt_group.tenant_id", "hunt_group.id"]),
         ForeignKeyConstraint(["tenant_id", "no_group_id"], ["hunt_group.tenant_id", "hunt_group.id"]),
+        ForeignKeyConstraint(["tenant_id", "yes_person_id"], ["person.tenant_id", "person.id"]),
+        ForeignKeyConstraint(["tenant_id", "no_person_id"], ["person.tenant_id", "person.id"]),
         TABLE_OPTIONS,
     )
 
@@ -143,8 +149,14 @@ class ConsentNumberRow(Base):
     tenant_id: Mapped[str] = mapped_column(ForeignKey("tenant.id"))
     number: Mapped[str] = mapped_column(String(32))
     language: Mapped[str] = mapped_column(String(16), default="en")
-    yes_group_id: Mapped[str] = mapped_column(String(ID_LENGTH))
-    no_group_id: Mapped[str] = mapped_column(String(ID_LENGTH))
+    by_country: Mapped[str] = mapped_column(String(200), default="")
+    by_key: Mapped[str] = mapped_column(String(60), default="")
+    yes_group_id: Mapped[str | None] = mapped_column(String(ID_LENGTH), default=None)
+    no_group_id: Mapped[str | None] = mapped_column(String(ID_LENGTH), default=None)
+    yes_person_id: Mapped[str | None] = mapped_column(String(ID_LENGTH), default=None)
+    no_person_id: Mapped[str | None] = mapped_column(String(ID_LENGTH), default=None)
+    yes_place: Mapped[str] = mapped_column(String(200), default="")
+    no_place: Mapped[str] = mapped_column(String(200), default="")
     purpose: Mapped[str] = mapped_column(String(80), default="quality")
     keep_days: Mapped[int] = mapped_column(default=7)
     tries: Mapped[int] = mapped_column(default=3)

@@ -87,6 +87,56 @@ def group_from_row(row: HuntGroupRow) -> HuntGroup:
     return HuntGroup(row.id, row.tenant_id, row.number, row.name, row.kind, bridging)
 
 
+def consent_number_from_row(row: ConsentNumberRow) -> ConsentNumber:
+    """Return the consent number as the domain knows it."""
+    return ConsentNumber(
+        id=row.id,
+        tenant_id=row.tenant_id,
+        number=row.number,
+        language=row.language,
+        yes_group_id=row.yes_group_id or "",
+        no_group_id=row.no_group_id or "",
+        purpose=row.purpose,
+        keep_days=row.keep_days,
+        tries=row.tries,
+        timeout_ms=row.timeout_ms,
+        by_country=pairs(row.by_country),
+        by_key=pairs(row.by_key),
+        yes_user_id=row.yes_person_id or "",
+        no_user_id=row.no_person_id or "",
+        yes_place=row.yes_place,
+        no_place=row.no_place,
+    )
+
+
+def consent_number_row(number: ConsentNumber) -> ConsentNumberRow:
+    """Return the consent number as it is kept; the reverse of :func:`consent_number_from_row`."""
+    return ConsentNumberRow(
+        id=number.id,
+        tenant_id=number.tenant_id,
+        number=number.number,
+        language=number.language,
+        yes_group_id=number.yes_group_id or None,
+        no_group_id=number.no_group_id or None,
+        purpose=number.purpose,
+        keep_days=number.keep_days,
+        tries=number.tries,
+        timeout_ms=number.timeout_ms,
+        by_country=",".join("=".join(pair) for pair in number.by_country),
+        by_key=",".join("=".join(pair) for pair in number.by_key),
+        yes_person_id=number.yes_user_id or None,
+        no_person_id=number.no_user_id or None,
+        yes_place=number.yes_place,
+        no_place=number.no_place,
+    )
+
+
+def pairs(text: str) -> tuple[tuple[str, str], ...]:
+    """Return the pairs of a text such as ``SE=sv,FI=sv``."""
+    split = (pair.partition("=") for pair in text.split(",") if pair)
+    return tuple((left, right) for left, _, right in split)
+
+
 def _revision(session: Session) -> int:
     return session.scalars(select(RevisionRow.number)).one()
 
@@ -140,21 +190,7 @@ def _members(session: Session) -> tuple[GroupMember, ...]:
 
 def _consent_numbers(session: Session) -> tuple[ConsentNumber, ...]:
     rows = session.scalars(select(ConsentNumberRow).order_by(ConsentNumberRow.tenant_id, ConsentNumberRow.number))
-    return tuple(
-        ConsentNumber(
-            id=row.id,
-            tenant_id=row.tenant_id,
-            number=row.number,
-            language=row.language,
-            yes_group_id=row.yes_group_id,
-            no_group_id=row.no_group_id,
-            purpose=row.purpose,
-            keep_days=row.keep_days,
-            tries=row.tries,
-            timeout_ms=row.timeout_ms,
-        )
-        for row in rows
-    )
+    return tuple(consent_number_from_row(row) for row in rows)
 
 
 def _direct_numbers(session: Session) -> tuple[DirectNumber, ...]:

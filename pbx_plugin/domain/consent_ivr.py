@@ -2,6 +2,10 @@
 
 No answer means no: only the key 1 ever ends in *given*. A wrong key or silence puts the question again, a short
 prompt first, until :attr:`ConsentNumber.tries` are used up. A key counts whenever it comes, also during a prompt.
+
+A number with keys for languages offers them first ("For English, press 9."), each in its own language. Such a key puts
+the question in that language, then and later, no more often than there are tries. While the languages are offered the
+question has not been heard, so that no other key answers it: it is put.
 """
 
 from __future__ import annotations
@@ -18,6 +22,7 @@ KEY_NO = "2"
 class Prompt(StrEnum):
     """What the IVR can say. The question stands for the consent number's own greeting."""
 
+    LANGUAGE = "language"
     QUESTION = "consent"
     AGAIN_SILENCE = "again-silence"
     AGAIN_WRONG = "again-wrong"
@@ -64,10 +69,15 @@ Event = Digit | Silence | HungUp | PlayFailed
 
 @dataclass(frozen=True, slots=True)
 class Play:
-    """Play ``prompt`` and then wait ``wait_ms`` for one key; a key during the prompt cuts it short."""
+    """Play ``prompt`` and then wait ``wait_ms`` for one key; a key during the prompt cuts it short.
+
+    ``key`` is the one that :attr:`Prompt.LANGUAGE` names.
+    """
 
     prompt: Prompt
     wait_ms: int
+    language: str
+    key: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,19 +93,38 @@ Command = Play | Finish
 
 @dataclass(frozen=True, slots=True)
 class Asking:
-    """Where the asking stands. ``attempt`` counts how often the question was put, from 1."""
+    """Where the asking stands. ``attempt`` counts how often the question was put, from 1, without the times that it
+    was put because a language was chosen (``choices``). ``offers`` are keys and languages still to be offered."""
 
     tries: int
     timeout_ms: int
+    language: str
+    keys_of: tuple[tuple[str, str], ...] = ()
+    offers: tuple[tuple[str, str], ...] = ()
     attempt: int = 1
+    choices: int = 0
     playing: Prompt = Prompt.QUESTION
     keys: str = ""
     outcome: Outcome | None = None
 
 
-def start(number: ConsentNumber) -> tuple[Asking, tuple[Command, ...]]:
-    """Begin with the question. A number with fewer than one try still asks once."""
-    return _ask(Asking(tries=number.tries, timeout_ms=max(0, number.timeout_ms)))
+LAST_OFFER_MS = 1500
+"""Wait after the last language that is offered, for those who reach for the key only then."""
+
+
+def start(
+    number: ConsentNumber, language: str = "", by_key: tuple[tuple[str, str], ...] | None = None
+) -> tuple[Asking, tuple[Command, ...]]:
+    """Begin with the languages to choose from, or with the question. A number with fewer than one try asks once.
+
+    ``language`` is the one to begin in, without it the number's own; ``by_key`` are keys and languages that can be
+    offered, without it the number's. The keys for yes and no never choose a language.
+    """
+    spoken = language or number.language
+    wanted = number.by_key if by_key is None else by_key
+    keys = tuple((key, tongue) for key, tongue in wanted if key not in (KEY_YES, KEY_NO))
+    offers = tuple((key, tongue) for key, tongue in keys if tongue[:2] != spoken[:2])
+    return _offer(Asking(number.tries, max(0, number.timeout_ms), spoken, keys, offers))
 
 
 def advance(state: Asking, event: Event) -> tuple[Asking, tuple[Command, ...]]:
@@ -107,6 +136,8 @@ def advance(state: Asking, event: Event) -> tuple[Asking, tuple[Command, ...]]:
             return _pressed(replace(state, keys=state.keys + key), key)
         case HungUp():
             return _finish(state, Outcome.HUNG_UP)
+        case Silence() | PlayFailed() if state.playing is Prompt.LANGUAGE:
+            return _offer(state)
         case Silence() | PlayFailed() if state.playing is not Prompt.QUESTION:
             return _ask(state)
         case PlayFailed():
@@ -116,6 +147,11 @@ def advance(state: Asking, event: Event) -> tuple[Asking, tuple[Command, ...]]:
 
 
 def _pressed(state: Asking, key: str) -> tuple[Asking, tuple[Command, ...]]:
+    chosen = dict(state.keys_of).get(key)
+    if chosen and state.choices < max(1, state.tries):
+        return _ask(replace(state, language=chosen, choices=state.choices + 1))
+    if state.playing is Prompt.LANGUAGE:
+        return _ask(state)
     if key == KEY_YES:
         return _finish(state, Outcome.GIVEN)
     if key == KEY_NO:
@@ -123,14 +159,22 @@ def _pressed(state: Asking, key: str) -> tuple[Asking, tuple[Command, ...]]:
     return _again(state, Prompt.AGAIN_WRONG, Outcome.WRONG_KEY)
 
 
+def _offer(state: Asking) -> tuple[Asking, tuple[Command, ...]]:
+    if not state.offers:
+        return _ask(state)
+    (key, language), *rest = state.offers
+    offered = Play(Prompt.LANGUAGE, 0 if rest else LAST_OFFER_MS, language, key)
+    return replace(state, playing=Prompt.LANGUAGE, offers=tuple(rest)), (offered,)
+
+
 def _ask(state: Asking) -> tuple[Asking, tuple[Command, ...]]:
-    return replace(state, playing=Prompt.QUESTION), (Play(Prompt.QUESTION, state.timeout_ms),)
+    return replace(state, playing=Prompt.QUESTION), (Play(Prompt.QUESTION, state.timeout_ms, state.language),)
 
 
 def _again(state: Asking, first: Prompt, last: Outcome) -> tuple[Asking, tuple[Command, ...]]:
     if state.attempt >= state.tries:
         return _finish(state, last)
-    return replace(state, attempt=state.attempt + 1, playing=first), (Play(first, 0),)
+    return replace(state, attempt=state.attempt + 1, playing=first), (Play(first, 0, state.language),)
 
 
 def _finish(state: Asking, outcome: Outcome) -> tuple[Asking, tuple[Command, ...]]:

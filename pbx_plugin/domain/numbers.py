@@ -73,6 +73,18 @@ def _plausible(number: phonenumbers.PhoneNumber) -> bool:
     return long_enough and reason == phonenumbers.ValidationResult.IS_POSSIBLE
 
 
+def region_of(e164: str) -> str:
+    """Return the region (ISO 3166) of a number in E.164; where several share its code, the one it belongs to, else
+    the code's main one. Empty for what is no such number, and for codes that are no country's."""
+    try:
+        number = phonenumbers.parse(e164, None)
+    except phonenumbers.NumberParseException:
+        return ""
+    code = phonenumbers.region_code_for_country_code(number.country_code)
+    region = phonenumbers.region_code_for_number(number) or code
+    return region if region and len(region) == 2 and region.isalpha() and region != "ZZ" else ""
+
+
 def dial_string(raw: str) -> str:
     """Return what a phone would dial for ``raw``: ``+``, digits, ``*`` and ``#`` only. Empty if it is no number."""
     if len(raw) > LONGEST:

@@ -13,8 +13,11 @@ from pbx_plugin.domain.policy import Exclusion, HuntGroup, PolicyVersion
 class ConsentNumber:
     """A number on which our IVR asks for consent, and where it sends the caller.
 
-    ``yes_group_id`` and ``no_group_id`` are hunt groups. ``keep_days`` is the keeping time told in the prompt.
-    ``tries`` is how often the question is put in all; ``timeout_ms`` is the wait after each prompt.
+    Yes and no lead to one thing each: a hunt group (``yes_group_id``), a user (``yes_user_id``) or a place in the
+    dialplan (``yes_place``, as ``context,extension,priority``). ``language`` is the number's own; ``by_country`` pairs
+    the region of a caller's number (ISO 3166) with the language that such a caller hears, ``by_key`` a key with the
+    language that it chooses. ``keep_days`` is the keeping time told in the prompt. ``tries`` is how often the question
+    is put in all; ``timeout_ms`` is the wait after each prompt.
     """
 
     id: str
@@ -27,6 +30,22 @@ class ConsentNumber:
     keep_days: int = 7
     tries: int = 3
     timeout_ms: int = 5000
+    by_country: tuple[tuple[str, str], ...] = ()
+    by_key: tuple[tuple[str, str], ...] = ()
+    yes_user_id: str = ""
+    no_user_id: str = ""
+    yes_place: str = ""
+    no_place: str = ""
+
+    @property
+    def languages(self) -> tuple[str, ...]:
+        """Every language in which the number may be heard, its own first."""
+        others = (language for _, language in (*self.by_country, *self.by_key))
+        return tuple(dict.fromkeys((self.language, *others)))
+
+    def language_for(self, region: str) -> str:
+        """Return the language in which a caller of that region is spoken to first."""
+        return dict(self.by_country).get(region, self.language)
 
 
 @dataclass(frozen=True, slots=True)

@@ -19,7 +19,12 @@ FALLBACK = "en"
 CONSENT = "consent"
 """Name, in the text files, of the question that every consent number puts in its own words."""
 
-GENERAL = ("again-silence", "again-wrong", "thanks-yes", "thanks-no", "announce")
+LANGUAGE = "language"
+"""Name, in the text files, of the offer to choose that language by a key."""
+
+ANNOUNCE = "announce"
+
+GENERAL = ("again-silence", "again-wrong", "thanks-yes", "thanks-no", ANNOUNCE)
 """Spoken prompts that are the same for all numbers."""
 
 _PLACEHOLDER = re.compile(r"\{(\w+)\}")
@@ -49,6 +54,10 @@ class Texts:
     def general(self, name: str) -> str:
         """Return the words of one of :data:`GENERAL`."""
         return _tidy(self.prompts[name])
+
+    def offer(self, key: str) -> str:
+        """Return the words that offer this language for a key."""
+        return _tidy(self.prompts[LANGUAGE].replace("{key}", key))
 
     def question(self, company: str, number: ConsentNumber) -> str:
         """Return the words in which this number asks for consent."""
@@ -86,6 +95,11 @@ def question_name(number: ConsentNumber) -> str:
     return f"{CONSENT}-{hashlib.sha256(number.id.encode()).hexdigest()[:32]}"
 
 
+def language_name(key: str) -> str:
+    """Return the name under which the offer of a language for this key is kept."""
+    return f"{LANGUAGE}-{key}"
+
+
 def base_language(tag: str) -> str:
     """Return ``da`` for ``da-DK`` or ``da_DK``, in small letters."""
     return re.split(r"[-_]", tag.strip().lower(), maxsplit=1)[0]
@@ -100,24 +114,49 @@ def load_texts(folder: Path) -> dict[str, Texts]:
 
 
 def wordings(rulebook: Rulebook, texts: dict[str, Texts]) -> list[Wording]:
-    """Return every prompt that this rulebook needs: the general ones in its languages (English always), each number's.
+    """Return every prompt that this rulebook needs.
 
-    A number in a language that we have no texts for asks in English.
+    The general ones in its languages, English always; the announcement in all that we have, because nobody knows who
+    will be called; each number's question in each of its languages, and the offers to choose one. A number in a
+    language that we have no texts for asks in English; such a language is not offered.
     """
     wanted = {FALLBACK} | {base_language(tenant.language) for tenant in rulebook.tenants.values()}
     wanted |= {base_language(user.language) for user in rulebook.users}
-    wanted |= {base_language(number.language) for number in rulebook.consent_numbers}
+    wanted |= {base_language(language) for number in rulebook.consent_numbers for language in number.languages}
     made = [
         _wording(texts[language], name, name, texts[language].general(name))
-        for language in sorted(wanted & texts.keys())
+        for language in sorted(texts)
         for name in GENERAL
+        if language in wanted or name == ANNOUNCE
     ]
+    offers = {
+        (base_language(language), key)
+        for number in rulebook.consent_numbers
+        for key, language in number.by_key
+        if key.isascii() and key.isdigit()
+    }
+    for language, key in sorted(offers):
+        if language in texts:
+            made.append(_wording(texts[language], language_name(key), LANGUAGE, texts[language].offer(key)))
     for number in sorted(rulebook.consent_numbers, key=lambda one: one.id):
-        spoken = texts.get(base_language(number.language)) or texts[FALLBACK]
-        tenant = rulebook.tenants.get(number.tenant_id)
-        text = spoken.question(tenant.name if tenant else "", number)
-        made.append(_wording(spoken, question_name(number), CONSENT, text, number))
+        made += _questions(rulebook, texts, number)
     return made
+
+
+def _questions(rulebook: Rulebook, texts: dict[str, Texts], number: ConsentNumber) -> list[Wording]:
+    tenant = rulebook.tenants.get(number.tenant_id)
+    own, *others = (base_language(language) for language in number.languages)
+    spoken = dict.fromkeys((own if own in texts else FALLBACK, *(one for one in others if one in texts)))
+    return [
+        _wording(
+            texts[language],
+            question_name(number),
+            CONSENT,
+            texts[language].question(tenant.name if tenant else "", number),
+            number,
+        )
+        for language in spoken
+    ]
 
 
 def _wording(texts: Texts, name: str, general: str, text: str, number: ConsentNumber | None = None) -> Wording:
@@ -142,7 +181,7 @@ def _read(path: Path) -> Texts:
             text_version=str(data["text_version"]),
             voice=str(data["voice"]),
             words_per_minute=int(data["words_per_minute"]),
-            prompts={name: str(data["prompts"][name]) for name in (CONSENT, *GENERAL)},
+            prompts={name: str(data["prompts"][name]) for name in (CONSENT, LANGUAGE, *GENERAL)},
             purposes={key: str(value) for key, value in data["purposes"].items()},
             one_day=str(data["keeping"]["one"]),
             many_days=str(data["keeping"]["many"]),
@@ -153,6 +192,8 @@ def _read(path: Path) -> Texts:
         raise PromptTextError(f"{path}: {error}") from error
     if set(_PLACEHOLDER.findall(texts.prompts[CONSENT])) != {"company", "purpose", "keeping"}:
         raise PromptTextError(f"{path}: the consent text must name {{company}}, {{purpose}} and {{keeping}}, no more")
+    if set(_PLACEHOLDER.findall(texts.prompts[LANGUAGE])) != {"key"}:
+        raise PromptTextError(f"{path}: the text language must name {{key}}, no more")
     return texts
 
 

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import re
+from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass, replace
 from typing import Any
 
+from pbx_plugin.domain.consent_ivr import KEY_NO, KEY_YES
 from pbx_plugin.domain.numbers import parse_number
 from pbx_plugin.domain.rulebook import ConsentNumber, DirectNumber
 from pbx_plugin.services import numbering, people
@@ -15,11 +18,24 @@ SHORTEST_TIMEOUT_MS = 1000
 LONGEST_TIMEOUT_MS = 30_000
 MOST_TRIES = 10
 LONGEST_KEEPING_DAYS = 365
+MOST_COUNTRIES = 25
+DIALPLAN = "dialplan:"
+"""Begins a target that is a place in the dialplan."""
+
+_PLACE = re.compile(r"(?P<context>[A-Za-z0-9_-]{1,60}),(?P<extension>[A-Za-z0-9*#+-]{1,40}),[1-9][0-9]{0,3}", re.ASCII)
+_OWN_CONTEXT = "pbxrec-"
+_REGION = re.compile(r"[A-Z]{2}", re.ASCII)
+_LANGUAGE_KEY = re.compile(r"[03-9]", re.ASCII)
 
 
 @dataclass(frozen=True, slots=True)
 class ConsentWish:
-    """What to set of a consent number; ``None`` leaves it. ``yes`` and ``no`` are groups by name or number."""
+    """What to set of a consent number; ``None`` leaves it.
+
+    ``yes`` and ``no`` are groups by name or number, or ``user:EXTENSION``, or ``dialplan:CONTEXT,EXTENSION,PRIORITY``
+    (``group:`` may stand before a group). ``by_country`` are pairs such as ``SE=sv``, ``by_key`` such as ``9=en``; an
+    empty list takes the languages away.
+    """
 
     number: str | None = None
     yes: str | None = None
@@ -29,6 +45,8 @@ class ConsentWish:
     keep_days: int | None = None
     tries: int | None = None
     timeout_ms: int | None = None
+    by_country: Sequence[str] | None = None
+    by_key: Sequence[str] | None = None
 
 
 def add_ddi(desk: Desk, text: str, *, user: str = "", group: str = "", consent: str = "") -> DirectNumber:
@@ -67,7 +85,7 @@ def find_consent(desk: Desk, who: str) -> ConsentNumber:
 def add_consent(desk: Desk, wish: ConsentWish) -> ConsentNumber:
     """Add a number on which callers are asked, and where yes and no lead. Raises RefusedError on unusable values."""
     if not (wish.number and wish.yes and wish.no):
-        raise RefusedError("a consent number needs its number and the groups for yes and no")
+        raise RefusedError("a consent number needs its number, and where yes and no lead")
     fresh = ConsentNumber(desk.new_id(), desk.tenant.id, "", desk.tenant.language, "", "")
     consent = _granted(desk, fresh, wish)
     desk.directory.save_consent_number(consent)
@@ -123,9 +141,15 @@ def _granted(desk: Desk, consent: ConsentNumber, wish: ConsentWish) -> ConsentNu
         values["number"] = numbering.clean_internal(wish.number, "consent number")
         numbering.require_free(desk.directory, desk.tenant.id, values["number"])
     if wish.yes is not None:
-        values["yes_group_id"] = numbering.find_group(desk.directory, desk.tenant.id, wish.yes).id
+        values |= _target(desk, "yes", wish.yes, values.get("number", consent.number))
     if wish.no is not None:
-        values["no_group_id"] = numbering.find_group(desk.directory, desk.tenant.id, wish.no).id
+        values |= _target(desk, "no", wish.no, values.get("number", consent.number))
+    if wish.by_country is not None:
+        values["by_country"] = _pairs(wish.by_country, _country, "country")
+        if len(values["by_country"]) > MOST_COUNTRIES:
+            raise RefusedError(f"{len(wish.by_country)} countries are too many: at most {MOST_COUNTRIES}")
+    if wish.by_key is not None:
+        values["by_key"] = _pairs(wish.by_key, _key, "key")
     if wish.language is not None:
         values["language"] = numbering.clean_language(wish.language)
     if wish.purpose is not None:
@@ -141,11 +165,79 @@ def _granted(desk: Desk, consent: ConsentNumber, wish: ConsentWish) -> ConsentNu
                 raise RefusedError(f"{name.replace('_', ' ')} {value} is out of range: {least} to {most}")
             values[name] = value
     wanted = replace(consent, **values)
-    if wanted.yes_group_id == wanted.no_group_id:
-        raise RefusedError(
-            "yes and no lead to the same group: callers who refuse need an unrecorded group of their own"
-        )
+    if leads_to(wanted, "yes") == leads_to(wanted, "no"):
+        raise RefusedError("yes and no lead to the same place: callers who refuse need an unrecorded one of their own")
     return wanted
+
+
+def leads_to(consent: ConsentNumber, answer: str) -> tuple[str, str]:
+    """Return where ``yes`` or ``no`` leads: ``group`` or ``user`` and its id, or ``dialplan`` and the place."""
+    for kind, field in (("group", "group_id"), ("user", "user_id"), ("dialplan", "place")):
+        value = getattr(consent, f"{answer}_{field}")
+        if value:
+            return kind, value
+    return "group", ""
+
+
+def _target(desk: Desk, answer: str, text: str, number: str) -> dict[str, str]:
+    kind, colon, name = text.partition(":")
+    if not colon or kind not in ("group", "user", "dialplan"):
+        kind, name = "group", text
+    found = {"group_id": "", "user_id": "", "place": ""}
+    if kind == "group":
+        found["group_id"] = numbering.find_group(desk.directory, desk.tenant.id, name).id
+    elif kind == "user":
+        person = people.find(desk, name)
+        if not person.extension:
+            raise RefusedError(f"user {person.name!r} has no extension to which a caller could be sent")
+        found["user_id"] = person.id
+    else:
+        found["place"] = _place(desk, name, number)
+    return {f"{answer}_{field}": value for field, value in found.items()}
+
+
+def _place(desk: Desk, text: str, number: str) -> str:
+    split = _PLACE.fullmatch(text)
+    if split is None or split["context"].lower() in ("general", "globals"):
+        raise RefusedError(
+            f"dialplan place {text!r} cannot be used: write CONTEXT,EXTENSION,PRIORITY, such as my-menu,s,1"
+        )
+    if split["context"].startswith(_OWN_CONTEXT):
+        raise RefusedError(f"dialplan place {text!r} is in a generated context: name the group or user instead")
+    asking = {one.number for one in desk.directory.consent_numbers(desk.tenant.id)} | {number}
+    if split["extension"] in asking:
+        # Who refused is not asked again, and would go round for ever.
+        raise RefusedError(f"dialplan place {text!r} leads back to a consent number")
+    return text
+
+
+def _pairs(texts: Sequence[str], left: Callable[[str], str], what: str) -> tuple[tuple[str, str], ...]:
+    found: dict[str, str] = {}
+    for text in texts:
+        before, equals, after = text.partition("=")
+        if not equals:
+            raise RefusedError(
+                f"{text!r} is no {what} and language: write it as {'SE=sv' if what == 'country' else '9=en'}"
+            )
+        name = left(before)
+        if name in found:
+            raise RefusedError(f"{what} {name} is named twice")
+        found[name] = numbering.clean_language(after.strip())
+    return tuple(sorted(found.items()))
+
+
+def _country(text: str) -> str:
+    region = text.strip().upper()
+    if not _REGION.fullmatch(region):
+        raise RefusedError(f"country {text!r} is not known: give two letters, such as SE")
+    return region
+
+
+def _key(text: str) -> str:
+    key = text.strip()
+    if not _LANGUAGE_KEY.fullmatch(key):
+        raise RefusedError(f"key {text!r} cannot choose a language: {KEY_YES} and {KEY_NO} answer; use 0 or 3 to 9")
+    return key
 
 
 def _plain(consent: ConsentNumber) -> dict[str, Any]:

@@ -112,8 +112,10 @@ def change(desk: Desk, people: Sequence[Person], wish: PersonWish) -> Sequence[P
 def remove(desk: Desk, person: Person) -> Person:
     """Let a user go: never recorded from now on, in no group any more; their recordings stay.
 
-    Their extension, devices and direct numbers become free.
+    Their extension, devices and direct numbers become free. Raises RefusedError while a consent number sends callers
+    to them.
     """
+    refuse_if_asked_for(desk, {person.id})
     for group in desk.directory.groups(desk.tenant.id):
         members = list(desk.directory.members(group.id))
         if person.id in members:
@@ -130,6 +132,13 @@ def remove(desk: Desk, person: Person) -> Person:
     _keep(desk, person, gone)
     desk.note("user removed", person.id, name=person.name, extension=person.extension)
     return gone
+
+
+def refuse_if_asked_for(desk: Desk, leaving: Collection[str]) -> None:
+    """Raise RefusedError when a consent number sends callers to one of these users (ids)."""
+    for consent in desk.directory.consent_numbers(desk.tenant.id):
+        if {consent.yes_user_id, consent.no_user_id} & set(leaving):
+            raise RefusedError(f"consent number {consent.number} sends callers to this user: change that first")
 
 
 def enrol(desk: Desk, person: Person, mode: Mode | None = None) -> Person:

@@ -437,7 +437,7 @@ def test_a_language_without_a_prompt_gets_english_and_tones_need_no_language(bui
     build()
     library = PromptLibrary(tmp_path / "prompts")
 
-    for language in ("sv", "", "../da"):
+    for language in ("fi", "", "../da"):
         announce, denied = library.sound(language, "announce"), library.sound(language, "denied")
         assert announce is not None
         assert announce.language == "en"

@@ -41,13 +41,22 @@ class NumberNew(Body):
 
 
 class ConsentNumberShown(Shown):
-    """A number on which callers are asked; yes and no lead to these groups (ids)."""
+    """A number on which callers are asked; yes and no lead to one group or user (ids) or place in the dialplan each.
+
+    ``by_country`` are regions and the language of callers from there, ``by_key`` keys and the language they choose.
+    """
 
     id: str
     number: str
     language: str
+    by_country: list[tuple[str, str]]
+    by_key: list[tuple[str, str]]
     yes_group_id: str
     no_group_id: str
+    yes_user_id: str
+    no_user_id: str
+    yes_place: str
+    no_place: str
     purpose: str
     keep_days: int
     tries: int
@@ -55,7 +64,11 @@ class ConsentNumberShown(Shown):
 
 
 class ConsentNumberChange(Body):
-    """What to set of a consent number; what is left out stays. ``yes`` and ``no`` are groups by name, number or id."""
+    """What to set of a consent number; what is left out stays.
+
+    ``yes`` and ``no`` are groups by name, number or id, or ``user:EXTENSION``. Places in the dialplan are set at the
+    command line only. ``by_country`` are pairs such as ``SE=sv``, ``by_key`` such as ``9=en``.
+    """
 
     number: Word | None = None
     yes: Word | None = None
@@ -65,6 +78,8 @@ class ConsentNumberChange(Body):
     keep_days: int | None = None
     tries: int | None = None
     timeout_ms: int | None = None
+    by_country: list[Word] | None = Field(None, max_length=25)
+    by_key: list[Word] | None = Field(None, max_length=8)
 
 
 class ConsentNumberNew(ConsentNumberChange):
@@ -147,6 +162,9 @@ def _one(desk: Desk, who: str) -> ConsentNumber:
 
 
 def _wish(body: ConsentNumberChange) -> numbers_service.ConsentWish:
+    if any(target and target.startswith(numbers_service.DIALPLAN) for target in (body.yes, body.no)):
+        # Whoever has a token is not thereby trusted with all of Asterisk's dialplan, outside lines included.
+        raise ProblemError(422, "a place in the dialplan is set at the command line: 'pbx-plugin numbers set-consent'")
     return numbers_service.ConsentWish(**body.model_dump())
 
 

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from pbx_plugin.domain.consent_ivr import (
+    LAST_OFFER_MS,
     Asking,
     Command,
     Digit,
@@ -23,9 +26,9 @@ from pbx_plugin.domain.consent_ivr import (
 )
 from pbx_plugin.domain.rulebook import ConsentNumber
 
-QUESTION = Play(Prompt.QUESTION, 5000)
-AGAIN_SILENCE = Play(Prompt.AGAIN_SILENCE, 0)
-AGAIN_WRONG = Play(Prompt.AGAIN_WRONG, 0)
+QUESTION = Play(Prompt.QUESTION, 5000, "en")
+AGAIN_SILENCE = Play(Prompt.AGAIN_SILENCE, 0, "en")
+AGAIN_WRONG = Play(Prompt.AGAIN_WRONG, 0, "en")
 
 WORDS: dict[str, Event] = {"silence": Silence(), "hangs up": HungUp(), "cannot play": PlayFailed()}
 
@@ -79,6 +82,65 @@ def test_nothing_changes_a_call_that_has_answered() -> None:
     state, _ = advance(start(number())[0], Digit("2"))
     assert advance(state, Digit("1")) == (state, ())
     assert advance(state, HungUp()) == (state, ())
+
+
+IN_DANISH = Play(Prompt.QUESTION, 5000, "da")
+IN_SWEDISH = Play(Prompt.QUESTION, 5000, "sv")
+OFFER_DANISH = Play(Prompt.LANGUAGE, 0, "da", "9")
+OFFER_SWEDISH = Play(Prompt.LANGUAGE, LAST_OFFER_MS, "sv", "8")
+
+
+def choose(story: str, language: str = "", tries: int = 3) -> list[Command]:
+    """Play a story on an English number where 9 is Danish and 8 is Swedish."""
+    chosen = replace(number(tries), by_key=(("9", "da"), ("8", "sv"), ("7", "en")))
+    state, commands = start(chosen, language)
+    told = list(commands)
+    for word in filter(None, story.split(", ")):
+        state, commands = advance(state, WORDS.get(word) or Digit(word))
+        told += commands
+    return told
+
+
+@pytest.mark.parametrize(
+    ("story", "heard"),
+    [
+        ("silence, silence, 1", [OFFER_DANISH, OFFER_SWEDISH, QUESTION, Finish(Outcome.GIVEN, "1")]),
+        ("9, 1", [OFFER_DANISH, IN_DANISH, Finish(Outcome.GIVEN, "91")]),
+        ("8, 2", [OFFER_DANISH, IN_SWEDISH, Finish(Outcome.REFUSED, "82")]),
+        ("silence, silence, 9, 1", [OFFER_DANISH, OFFER_SWEDISH, QUESTION, IN_DANISH, Finish(Outcome.GIVEN, "91")]),
+        # What was not heard cannot be answered.
+        ("1, 1", [OFFER_DANISH, QUESTION, Finish(Outcome.GIVEN, "11")]),
+        ("2, hangs up", [OFFER_DANISH, QUESTION, Finish(Outcome.HUNG_UP, "2")]),
+        ("1, hangs up", [OFFER_DANISH, QUESTION, Finish(Outcome.HUNG_UP, "1")]),
+        ("9, 0, silence, 1", [OFFER_DANISH, IN_DANISH, Play(Prompt.AGAIN_WRONG, 0, "da"), IN_DANISH,
+                              Finish(Outcome.GIVEN, "901")]),
+        ("9, silence, 8, 1", [OFFER_DANISH, IN_DANISH, Play(Prompt.AGAIN_SILENCE, 0, "da"), IN_SWEDISH,
+                              Finish(Outcome.GIVEN, "981")]),
+        ("cannot play, cannot play, 1", [OFFER_DANISH, OFFER_SWEDISH, QUESTION, Finish(Outcome.GIVEN, "1")]),
+        ("hangs up", [OFFER_DANISH, Finish(Outcome.HUNG_UP, "")]),
+    ],
+)  # fmt: skip
+def test_a_caller_chooses_a_language(story: str, heard: list[Command]) -> None:
+    assert choose(story) == heard
+
+
+def test_a_caller_who_is_spoken_to_in_their_country_s_language_is_offered_the_others() -> None:
+    offer_english = Play(Prompt.LANGUAGE, LAST_OFFER_MS, "en", "7")
+    swedish = [OFFER_DANISH, offer_english, IN_SWEDISH, Finish(Outcome.GIVEN, "1")]
+    assert choose("silence, silence, 1", language="sv") == swedish
+
+
+def test_who_only_ever_chooses_languages_is_not_asked_for_ever() -> None:
+    heard = choose("9, 8, 9, 8, 9, 8, 9", tries=2)
+    assert heard[-1] == Finish(Outcome.WRONG_KEY, "9898")
+    assert len([one for one in heard if isinstance(one, Play) and one.prompt is Prompt.QUESTION]) == 2
+
+
+@pytest.mark.parametrize("key", ["1", "2"])
+def test_the_keys_that_answer_never_choose_a_language(key: str) -> None:
+    state, commands = start(replace(number(), by_key=((key, "da"),)))
+    assert commands == (QUESTION,)
+    assert isinstance(advance(state, Digit(key))[1][0], Finish)
 
 
 EVENTS = st.one_of(
@@ -141,3 +203,24 @@ def test_while_the_asking_goes_on_there_is_always_one_prompt_to_play(events: lis
         assert bool(commands) == (state.outcome is None or isinstance(commands[0], Finish))
         if state.outcome is not None:
             break
+
+
+MENUS = st.lists(st.tuples(st.sampled_from("034567891"), st.sampled_from(["da", "sv", "en"])), max_size=5)
+
+
+@given(st.lists(EVENTS, max_size=60), MENUS, st.integers(-2, 4))
+def test_whatever_languages_are_offered_the_asking_ends_and_only_a_heard_question_is_answered(
+    events: list[Event], menu: list[tuple[str, str]], tries: int
+) -> None:
+    state, commands = start(replace(number(tries), by_key=tuple(menu)))
+    heard = list(commands)
+    for event in events:
+        before = state
+        state, commands = advance(state, event)
+        heard += commands
+        if before.outcome is None and state.outcome in (Outcome.GIVEN, Outcome.REFUSED):
+            assert before.playing is not Prompt.LANGUAGE
+            assert any(isinstance(one, Play) and one.prompt is Prompt.QUESTION for one in heard)
+            assert event == Digit("1" if state.outcome is Outcome.GIVEN else "2")
+    plays = [one for one in heard if isinstance(one, Play)]
+    assert len(plays) <= len(menu) + 3 * max(1, tries)

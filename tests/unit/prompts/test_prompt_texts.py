@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import hashlib
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -46,9 +48,11 @@ def test_the_question_names_company_purpose_keeping_time_and_both_keys(language:
 
 @pytest.mark.parametrize("language", sorted(TEXTS))
 def test_every_language_has_every_prompt_that_the_ivr_can_play(language: str) -> None:
-    assert {prompt.value for prompt in Prompt} - {"consent"} < set(GENERAL)
+    assert {prompt.value for prompt in Prompt} - {"consent", "language"} < set(GENERAL)
     for name in GENERAL:
         assert len(TEXTS[language].general(name)) > 10
+    assert "9" in TEXTS[language].offer("9")
+    assert set(TEXTS[language].purposes) == set(TEXTS["en"].purposes)
 
 
 def test_no_prompt_promises_that_a_call_will_be_recorded_after_a_yes() -> None:
@@ -80,8 +84,20 @@ def test_a_number_speaks_its_language_and_all_languages_in_use_have_the_general_
     assert {(one.language, one.name) for one in made} == {
         *(("da", name) for name in GENERAL),
         *(("en", name) for name in GENERAL),
+        *((language, "announce") for language in TEXTS),
         ("da", "consent-n1"),
     }
+
+
+def test_a_number_asks_in_each_of_its_languages_and_offers_those_that_have_a_key() -> None:
+    spoken = replace(number(), by_country=(("SE", "sv"), ("FI", "fi")), by_key=(("9", "en"), ("8", "fi")))
+    made = {(one.language, one.name) for one in wordings(rulebook(spoken), TEXTS)}
+
+    assert {one for one in made if one[1] == "consent-n1"} == {(tongue, "consent-n1") for tongue in ("da", "sv", "en")}
+    assert {one for one in made if one[1].startswith("language")} == {("en", "language-9")}
+    assert {("sv", name) for name in GENERAL} < made
+    (offer,) = [one for one in wordings(rulebook(spoken), TEXTS) if one.name == "language-9"]
+    assert offer.text == "For English, press 9."
 
 
 def test_a_number_in_a_language_without_texts_asks_in_english() -> None:
@@ -120,6 +136,7 @@ GOOD = (resource_dir("ivr_prompts") / "en.toml").read_text(encoding="utf-8")
         ('text_version = "2026-1"', "", "text_version"),
         ("thanks-no =", "thanks-nope =", "thanks-no"),
         ("{keeping}", "a week", "keeping"),
+        ("press {key}", "press nine", "key"),
         ("{company}", "{company} {phone}", "company"),
         ("[purposes]", "[purposes", "en.toml"),
         ("words_per_minute = 150", 'words_per_minute = "fast"', "fast"),
@@ -142,4 +159,22 @@ def test_without_english_there_is_nothing_to_fall_back_on(tmp_path: Path) -> Non
 
 def test_the_texts_are_plain_values() -> None:
     assert all(isinstance(texts, Texts) for texts in TEXTS.values())
-    assert set(TEXTS) == {"en", "da"}
+    assert set(TEXTS) == {"en", "da", "sv", "nl", "de"}
+
+
+WRITTEN = {
+    ("da", "2026-1"): "f5397371db66312047714c97e729f1df",
+    ("de", "2026-1"): "8f08161704da50c7dfc0040dcee4ec24",
+    ("en", "2026-1"): "7d884a416364ade9b5347dfb123759d1",
+    ("nl", "2026-1"): "c9a3e6e65a8884ae780c4d5f3e50aec1",
+    ("sv", "2026-1"): "dba7fcdc087de9321a56a1b6e83db68f",
+}
+"""The texts of every version that was ever spoken. A text that changes gets a new version, and a new line here."""
+
+
+@pytest.mark.parametrize("language", sorted(TEXTS))
+def test_a_changed_text_has_a_version_of_its_own(language: str) -> None:
+    texts = TEXTS[language]
+    words = [*sorted(texts.prompts.items()), *sorted(texts.purposes.items()), texts.one_day, texts.many_days]
+
+    assert hashlib.sha256(repr(words).encode()).hexdigest()[:32] == WRITTEN[language, texts.text_version]
