@@ -69,6 +69,8 @@ class Switchboard:
         for call_id in tuple(self.calls):
             with _logged(h.RulesChanged(at)):
                 self._advance(call_id, h.RulesChanged(at))
+        with _logged(h.RulesChanged(at)):
+            self._mix(at)
 
     def knows(self, media: str) -> bool:
         """Tell whether a running call has that capture."""

@@ -28,7 +28,7 @@ from pbx_plugin.domain.entries import (
     RecordingFailed,
     RecordingStarted,
 )
-from pbx_plugin.domain.losses import BEGINS_LATE, LATE, UNWATCHED
+from pbx_plugin.domain.losses import BEGINS_LATE, LATE, UNNOTICED, UNWATCHED
 from pbx_plugin.domain.reconcile import GIVEN_UP, discard, finalise, reconcile
 from pbx_plugin.domain.settling import settle, unsettle
 from pbx_plugin.domain.turn import Turn
@@ -303,6 +303,7 @@ def _capture_news(turn: Turn, news: CaptureNews) -> None:
         case h.CaptureFailed() if capture.phase in (Phase.STARTING, Phase.CLOSING):
             turn.say(RecordingFailed(capture.media, news.at, news.reason))
             if capture.phase is Phase.CLOSING:
+                _never_began(turn, capture, news.reason)
                 discard(turn, capture)
             else:
                 turn.miss(capture, Phase.FAILED, capture.intended_at or news.at, news.reason)
@@ -338,6 +339,17 @@ def _late(turn: Turn, capture: Capture, began: datetime) -> None:
     if due is not None and capture.unheard_since is None and until - due > BEGINS_LATE:
         for user_id in capture.user_ids:
             turn.gap(capture, user_id, due, until, LATE)
+
+
+def _never_began(turn: Turn, capture: Capture, why: str) -> None:
+    """Tell of a conversation that was over before it showed that its recording could not begin."""
+    since, until = capture.intended_at, capture.closed_at
+    if since is None or until is None or until - since < UNNOTICED or capture.media in turn.call.erasing:
+        return
+    if capture.unheard_since is not None:
+        return  # its gap began when the recorder went away, and ends as it is dropped
+    for user_id in capture.user_ids:
+        turn.gap(capture, user_id, since, until, why)
 
 
 def _give_up(turn: Turn, capture: Capture) -> None:

@@ -1,7 +1,8 @@
 """Calls that a phone mixes: two calls of one user, neither on hold, are one conversation, and the strictest mark wins.
 
 Asterisk does not tell of it: to it they are two calls. So it is taken for granted whenever a user is in two calls at
-once and has put neither on hold; as long as that lasts, each call has the marks of the others beside its own.
+once and has put neither on hold; as long as that lasts, what bars the others bars each call. Nothing else crosses: one
+caller's consent is not another's, and what one call is recorded for is no reason to record the next.
 """
 
 from __future__ import annotations
@@ -11,8 +12,9 @@ from collections.abc import Iterable
 from dataclasses import replace
 
 from pbx_plugin.domain import happenings as h
-from pbx_plugin.domain.call import Marks, Mixing
+from pbx_plugin.domain.call import Consent, Marks, Mixing
 from pbx_plugin.domain.callstate import CallState, Leg
+from pbx_plugin.domain.policy import GroupPolicy
 
 
 def mixings(calls: Iterable[CallState], coming: h.LegJoined | h.LegHeld | None = None) -> dict[str, Mixing | None]:
@@ -29,11 +31,19 @@ def mixings(calls: Iterable[CallState], coming: h.LegJoined | h.LegHeld | None =
         others = [all_calls[other] for other in groups.get(call_id, ()) if other != call_id]
         marks = Marks()
         for other in others:
-            marks = marks.merged(other.marks)
+            marks = marks.merged(_what_forbids(other))
         excluded = next((other.excluded for other in others if other.excluded), "")
         own = frozenset(channel for where in heard.values() if len(where) > 1 for channel in where.get(call_id, ()))
         found[call_id] = Mixing(own, marks, excluded) if marks != Marks() or excluded else None
     return found
+
+
+def _what_forbids(call: CallState) -> Marks:
+    """Return those of a call's marks that bar recording: its caller's consent, or a group that records, is its own."""
+    barring = tuple(group for group in call.marks.presented_to if call.policy.groups.get(group) is GroupPolicy.NEVER)
+    if call.marks.consent in (Consent.NOT_REQUIRED, Consent.GIVEN):
+        return Marks(presented_to=barring)
+    return replace(call.marks, presented_to=barring)
 
 
 def _heard(calls: Iterable[CallState], coming: h.LegJoined | h.LegHeld | None) -> dict[str, dict[str, list[str]]]:

@@ -185,3 +185,36 @@ def test_two_presses_in_a_row_are_no_loss() -> None:
     assert loss(short, e.RecordingFailed("m", NOON, "too short")) is None
     never = c.FinaliseMedia("m", "t", "in", "out", "right", second(3), None, None, second(4))
     assert loss(never, e.RecordingFailed("m", NOON, "x")) == Loss(second(3), second(4), "nothing could be kept: x")
+
+
+def test_a_talk_that_ends_before_its_recording_failed_to_begin_is_missed_whole() -> None:
+    story = Story(answers=False).tell(
+        """
+        0.0 ring T1 trunk +4531200118 > +4570100101
+        0.1 down A1 101
+        3.0 join T1 B1
+        3.0 join A1 B1
+        4.5 gone T1
+        4.5 gone A1
+        """
+    )
+    (wanted,) = story.commands(c.StartCapture)
+    story.happen(h.CaptureFailed(NOON + timedelta(seconds=5), wanted.media, "Asterisk did not record"))
+    assert story.missed() == [("u101", 3.0, 4.5, "Asterisk did not record")]
+    assert story.board.calls == {}
+
+
+def test_a_talk_of_a_moment_whose_recording_was_called_off_is_no_loss() -> None:
+    story = Story(answers=False).tell(
+        """
+        0.0 ring T1 trunk +4531200118 > +4570100101
+        0.1 down A1 101
+        3.0 join T1 B1
+        3.0 join A1 B1
+        3.1 gone T1
+        3.1 gone A1
+        """
+    )
+    (wanted,) = story.commands(c.StartCapture)
+    story.happen(h.CaptureFailed(NOON + timedelta(seconds=3.2), wanted.media, "no longer wanted"))
+    assert story.missed() == []

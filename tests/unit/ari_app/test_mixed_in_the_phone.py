@@ -8,7 +8,7 @@ import pytest
 from call_story import TENANT, Story, rules
 
 from pbx_plugin.domain import commands as c
-from pbx_plugin.domain.policy import Exclusion
+from pbx_plugin.domain.policy import Announce, Exclusion, GroupPolicy
 
 REFUSER_ON_HOLD = """
     0.0 ring T1 trunk +4531200118 > +4570100101
@@ -109,3 +109,49 @@ def test_consent_taken_back_in_one_call_ends_the_other_too(press: str) -> None:
         ("u101", 4.0, 6.0),
         ("u102", 4.0, 6.0),
     ]
+
+
+def test_an_exclusion_that_comes_into_force_cuts_what_is_mixed_with_it_at_once() -> None:
+    """Of the excluded caller's own call nothing is recorded, so that nothing else happens in it."""
+    armed = REFUSER_ON_HOLD.replace("0.0 mark T1 consent=refused", "").replace("2.0 hold A1", "").replace("101", "111")
+    story = Story(answers=False).tell(armed + A_COLLEAGUE_IS_CALLED.replace("101", "111"))
+    assert [segment[:3] for segment in story.segments()] == [("u102", 4.0, None)]
+    story.exclude(6.0, "+4531200118")
+    assert [segment[:3] for segment in story.segments()] == [("u102", 4.0, 6.0)]
+
+
+def test_one_callers_consent_is_not_anothers_who_is_mixed_with_them() -> None:
+    """The second caller consented to nothing: they are told first, though the first need not be."""
+    story = Story(rules(announce=Announce.OR_DO_NOT_RECORD)).tell(
+        """
+        0.0 ring T1 trunk +4531200118 > +4570100101
+        0.0 mark T1 consent=given evidence=e1
+        0.1 down A1 101 linked-T1
+        1.0 join T1 B1
+        1.0 join A1 B1
+        2.0 ring T2 trunk +4531200119 > +4570100101
+        2.1 down A2 101 linked-T2
+        5.0 join T2 B2
+        5.0 join A2 B2
+        """
+    )
+    assert [told.channels for told in story.commands(c.PlayAnnouncement)] == [("T2",)]
+    assert [segment[:2] for segment in story.segments()] == [("u101", 1.0)]
+
+
+def test_what_a_group_has_recorded_does_not_record_another_call_of_its_agent() -> None:
+    recorded = {"g-ring": GroupPolicy.ALWAYS}
+    story = Story(rules(groups=recorded)).tell(
+        """
+        0.0 ring T1 trunk +4531200118 > +4570100111
+        0.0 mark T1 groups=g-ring
+        0.1 down A1 111 linked-T1
+        1.0 join T1 B1
+        1.0 join A1 B1
+        3.0 ring A2 111 > 121
+        3.1 down C1 121 linked-A2
+        4.0 join C1 B2
+        4.0 join A2 B2
+        """
+    )
+    assert [segment[:2] for segment in story.segments()] == [("u111", 1.0)]
