@@ -9,10 +9,20 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from pbx_plugin.domain.call import Direction
-from pbx_plugin.domain.policy import Announce, DepartmentRule, GroupKind, GroupPolicy, HuntGroup, PolicyVersion
+from pbx_plugin.domain.policy import (
+    RECORDING_RULES,
+    Announce,
+    DepartmentRule,
+    GroupKind,
+    GroupPolicy,
+    HuntGroup,
+    PolicyVersion,
+)
 from pbx_plugin.domain.rulebook import Tenant
+from pbx_plugin.domain.schedule import Schedule, Span
 from pbx_plugin.services.directory import Department, RefusedError
 from pbx_plugin.services.policy_document import Names, as_document, as_toml, differences, from_document
+from pbx_plugin.services.policy_notes import notes_of
 
 TEXT = st.text(st.characters(blacklist_categories=["Cs"], blacklist_characters="\0"), min_size=1, max_size=20)
 GROUPS = tuple(HuntGroup(f"g{n}", "t", f"60{n}", f"group-{n}", GroupKind.QUEUE) for n in range(3))
@@ -47,6 +57,15 @@ def policies(draw: st.DrawFn) -> tuple[PolicyVersion, Names]:
         hold_closes_segment=draw(st.booleans()),
         withdrawal_erases=draw(st.booleans()),
         retention_days=draw(st.integers(7, 365)),
+        announce_rules=draw(st.dictionaries(st.sampled_from(RECORDING_RULES), st.sampled_from(Announce))),
+        announce_directions=draw(
+            st.dictionaries(st.sampled_from([Direction.INCOMING, Direction.OUTGOING]), st.sampled_from(Announce))
+        ),
+        retention_rules=draw(st.dictionaries(st.sampled_from(RECORDING_RULES), st.integers(7, 365))),
+        retention_departments=draw(st.dictionaries(st.sampled_from(ids), st.integers(7, 365))),
+        schedule=draw(
+            st.sampled_from([None, Schedule("Europe/Copenhagen", (Span(0, 480, 1020), Span(4, 1320, 1800)))])
+        ),
     )
     return version, names(*departments)
 
@@ -56,6 +75,7 @@ def test_a_policy_comes_back_whole_from_its_draft(drawn: tuple[PolicyVersion, Na
     version, known = drawn
     document = as_document(version, known)
     assert tomllib.loads(as_toml(document, "A heading\nof two lines")) == document
+    assert tomllib.loads(as_toml(document, "With all that could be said", notes_of(version, known))) == document
     assert from_document(document, 7, known) == version
     assert differences(document, document) == []
 
@@ -80,3 +100,46 @@ def test_a_policy_that_speaks_of_what_has_gone_shows_its_id_and_is_refused() -> 
     assert document["departments"]["incoming"] == ["gone"]
     with pytest.raises(RefusedError, match="'gone'"):
         from_document(document, 2, names())
+
+
+@pytest.mark.parametrize(
+    ("document", "complaint"),
+    [
+        ({"announce_rules": {"6": "best effort"}}, "no rule '6'"),
+        ({"announce_rules": {"7": "softly"}}, "no 'softly'"),
+        ({"announce_rules": {"7": "best effort", "whitelisted direct number": "no announcement"}}, "rule 7 twice"),
+        ({"announce_directions": {"internal": "best effort"}}, "nobody is outside"),
+        ({"announce_directions": {"sideways": "best effort"}}, "'sideways'"),
+        ({"retention_rules": {"7": 6}}, "out of range: 7 to 365"),
+        ({"retention_rules": {"7": 366}}, "out of range: 7 to 365"),
+        ({"retention_days": True}, "whole number"),
+        ({"retention_departments": {"Nowhere": 30}}, "'Nowhere'"),
+        ({"retention_departments": {"Sales": 30, "d0": 40}}, "stands twice"),
+        ({"retention_departments": {"Sales": "long"}}, "whole number"),
+        ({"schedule": {"time_zone": ""}}, "time_zone"),
+    ],
+)
+def test_what_is_said_of_a_rule_or_department_must_be_possible(document: dict[str, object], complaint: str) -> None:
+    with pytest.raises(RefusedError, match=complaint):
+        from_document(document, 1, names("Sales"))
+
+
+def test_a_draft_shows_every_group_and_department_with_its_present_value() -> None:
+    version = PolicyVersion(
+        "t",
+        1,
+        departments={Direction.OUTGOING: DepartmentRule(department_ids=frozenset({"d0"}))},
+        groups={"g1": GroupPolicy.ALWAYS},
+    )
+    known = names("Sales", "Legal")
+    shown = as_toml(as_document(version, known), "", notes_of(version, known)).splitlines()
+    for line in (
+        '# "Sales": recorded outgoing',
+        '# "Legal": not recorded',
+        '# "Undefined": not recorded',
+        '# "group-0" = "not applicable"  # queue 600',
+        '# "group-1" = "always (whitelisted)"  # queue 601',
+        '# "Sales" = 7',
+        '# "whitelisted direct number" = "announce or do not record"',
+    ):
+        assert line in shown

@@ -9,7 +9,7 @@ import pytest
 from decision_builder import AT, DDI, Situation, a_colleague, a_user, incoming, internal, outgoing
 from decision_cases import all_cases
 
-from pbx_plugin.domain.call import Consent, Mode, Switch
+from pbx_plugin.domain.call import Consent, Direction, Mode, Switch
 from pbx_plugin.domain.entries import Decided
 from pbx_plugin.domain.explain import explain, explain_entry, facts_as_dict, facts_from_dict, trace_as_list
 from pbx_plugin.domain.policy import Announce, GroupPolicy
@@ -69,6 +69,18 @@ def test_a_consented_recording_in_plain_words() -> None:
          "Announcement: the other side is told before recording if that is possible."),
         (incoming().under(announce=Announce.NONE),
          "Announcement: the other side has not consented and is not told, by the company's own setting."),
+        (incoming(Mode.ALWAYS).under(announce_rules={10: Announce.BEST_EFFORT}),
+         "Announcement: the other side is told before recording if that is possible."),
+        (incoming(Mode.ALWAYS).under(announce_rules={11: Announce.BEST_EFFORT}),
+         "Announcement: the other side must be told before anything is recorded, or nothing is."),
+        (outgoing(Mode.ALWAYS).under(announce_directions={Direction.OUTGOING: Announce.NONE}),
+         "Announcement: the other side has not consented and is not told, by the company's own setting."),
+        (incoming(off_at_start=True, off_why="Monday 2025-03-31 17:02 (Europe/Copenhagen) is outside the schedule"),
+         "Rule 6 (recording off) decided, under policy version 4: recording was off when the call began: "
+         "Monday 2025-03-31 17:02 (Europe/Copenhagen) is outside the schedule."),
+        (incoming(off_why="Monday 2025-03-31 16:02 (Europe/Copenhagen) is in the schedule"),
+         "Rule 6 (recording off) did not match: recording was on when the call began: "
+         "Monday 2025-03-31 16:02 (Europe/Copenhagen) is in the schedule."),
         (incoming(announced=True), "Announcement: the other side was told."),
         (incoming(Mode.NEVER), "Announcement: none, as nothing is recorded."),
         (incoming().under(whitelisted_ddis=frozenset({DDI.e164})),
