@@ -128,7 +128,7 @@ def witness(settings: Settings) -> Check:
     """Look whether Asterisk writes down what happens to calls, for the time when the recorder is away."""
     path = settings.paths.witness
     mend = (
-        f"let cel_custom.conf have [mappings] and, behind it, #tryinclude \"{FOLDER}/cel_custom.conf\"; in [general] of"
+        f'let cel_custom.conf have [mappings] and, behind it, #tryinclude "{FOLDER}/cel_custom.conf"; in [general] of'
         f" cel.conf: enable = yes, events = {','.join(cel.EVENTS)}; then 'pbx-plugin dialplan install', and"
         " 'core reload' in Asterisk"
     )

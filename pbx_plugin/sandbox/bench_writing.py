@@ -76,8 +76,8 @@ def call(n: int) -> list[list[Entry]]:
     def moved(channel: str, what: str, detail: str = "") -> Entry:
         return e.LegMoved(ids["call"], channel, at + timedelta(seconds=seconds), what, detail)
 
-    def seen(channel: str, name: str, **more: str) -> Entry:
-        return e.LegSeen(ids["call"], channel, at, name, **more)
+    def seen(channel: str, name: str, user_id: str = "", number_raw: str = "") -> Entry:
+        return e.LegSeen(ids["call"], channel, at, name, user_id, number_raw)
 
     spool = [f"pbxrec/2026/01/01/{ids['media']}-{side}" for side in ("in", "out")]
     decided = e.Decided(
