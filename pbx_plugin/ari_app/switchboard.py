@@ -15,7 +15,7 @@ from pbx_plugin.domain.callstate import CallState, Phase
 from pbx_plugin.domain.capacity import UNLIMITED, Capacity, Room
 from pbx_plugin.domain.commands import Command, PlayTone
 from pbx_plugin.domain.lifecycle import advance, begin, call_id_of, merge
-from pbx_plugin.domain.mixing import mixings
+from pbx_plugin.domain.mixing import Mixable, mixings
 from pbx_plugin.domain.pausing import is_over
 
 log = structlog.get_logger(__name__)
@@ -49,6 +49,7 @@ class Switchboard:
         self._by_linkedid: dict[str, str] = {}
         self._by_media: dict[str, str] = {}
         self._by_bridge: dict[str, str] = {}
+        self._mixable = Mixable()
 
     def adopt(self, call: CallState) -> None:
         """Take in a call that an earlier run of the recorder remembered."""
@@ -141,6 +142,7 @@ class Switchboard:
             older, younger = pair
             merged, commands = merge(older, younger, seen.at, self.book, self._capacity(older, younger))
             del self.calls[younger.call_id]
+            self._mixable.forget(younger.call_id)
             self._by_bridge = {
                 bridge: older.call_id if call_id == younger.call_id else call_id
                 for bridge, call_id in self._by_bridge.items()
@@ -157,7 +159,8 @@ class Switchboard:
         What ends is not told ahead of time, nor before a leg that was moved has arrived: who hands a refuser over is
         out of both calls for a moment, and then the refuser is in the other.
         """
-        for call_id, mixing in mixings(self.calls.values(), coming).items():
+        calls = [self.calls[call_id] for call_id in self._mixable.calls()]
+        for call_id, mixing in mixings(calls, coming).items():
             call = self.calls[call_id]
             over = mixing is None and coming is None and call.unsettled is None
             if mixing != call.mixing and (mixing or over):
@@ -199,6 +202,7 @@ class Switchboard:
             self._forget(call)
         else:
             self.calls[call.call_id] = call
+            self._mixable.keep(call)
         if self.away:
             commands = [command for command in commands if not isinstance(command, PlayTone)]
         if commands:
@@ -207,6 +211,7 @@ class Switchboard:
     def _forget(self, call: CallState) -> None:
         if self.calls.pop(call.call_id, None) is not None:
             self.over.append(call.call_id)
+            self._mixable.forget(call.call_id)
         for linkedid in call.linkedids:
             self._by_linkedid.pop(linkedid, None)
         for media in call.captures.keys() | call.made.keys():

@@ -17,6 +17,50 @@ from pbx_plugin.domain.callstate import CallState, Leg
 from pbx_plugin.domain.policy import GroupPolicy
 
 
+class Mixable:
+    """Keeps in mind which calls a phone may mix: those of users who are in several, and those that were mixed last.
+
+    Among hundreds of calls these are few, and only they need be looked at when something happens.
+    """
+
+    def __init__(self) -> None:
+        self._users: dict[str, frozenset[str]] = {}
+        self._calls: dict[str, set[str]] = {}
+        self._several: set[str] = set()
+        self._mixed: set[str] = set()
+
+    def keep(self, call: CallState) -> None:
+        """Take note of a call as it is now."""
+        self._place(call.call_id, frozenset(leg.user.id for leg in call.legs.values() if leg.user is not None))
+        if call.mixing is None:
+            self._mixed.discard(call.call_id)
+        else:
+            self._mixed.add(call.call_id)
+
+    def forget(self, call_id: str) -> None:
+        """Take note that a call is no more."""
+        self._place(call_id, frozenset())
+        self._mixed.discard(call_id)
+
+    def calls(self) -> list[str]:
+        """Return the ids of the calls to look at, in a fixed order."""
+        return sorted(self._mixed.union(*(self._calls[user] for user in self._several)))
+
+    def _place(self, call_id: str, users: frozenset[str]) -> None:
+        before = self._users.pop(call_id, frozenset())
+        if users:
+            self._users[call_id] = users
+        for user in before ^ users:
+            where = self._calls.setdefault(user, set())
+            where ^= {call_id}
+            if not where:
+                del self._calls[user]
+            if len(where) > 1:
+                self._several.add(user)
+            else:
+                self._several.discard(user)
+
+
 def mixings(calls: Iterable[CallState], coming: h.LegJoined | h.LegHeld | None = None) -> dict[str, Mixing | None]:
     """Return for each call what others bring to it, None where they bring nothing.
 

@@ -2,12 +2,17 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import replace
+from typing import Any
 
 import pytest
 from call_story import TENANT, Story, rules
 
+from pbx_plugin.ari_app import switchboard
 from pbx_plugin.domain import commands as c
+from pbx_plugin.domain.callstate import CallState
+from pbx_plugin.domain.mixing import mixings
 from pbx_plugin.domain.policy import Announce, Exclusion, GroupPolicy
 
 REFUSER_ON_HOLD = """
@@ -155,3 +160,23 @@ def test_what_a_group_has_recorded_does_not_record_another_call_of_its_agent() -
         """
     )
     assert [segment[:2] for segment in story.segments()] == [("u111", 1.0)]
+
+
+def test_only_calls_that_a_phone_may_mix_are_looked_at_however_many_there_are(monkeypatch: pytest.MonkeyPatch) -> None:
+    looked_at: list[int] = []
+
+    def counted(calls: Iterable[CallState], coming: Any = None) -> Any:
+        listed = list(calls)
+        looked_at.append(len(listed))
+        return mixings(listed, coming)
+
+    monkeypatch.setattr(switchboard, "mixings", counted)
+    story = Story()
+    for number in range(30):
+        story.tell(f"0.0 ring X{number} trunk +45312002{number:02} > +4570100121\n0.1 join X{number} Y{number}")
+    assert max(looked_at) == 0
+    story.tell(REFUSER_ON_HOLD + A_COLLEAGUE_IS_CALLED + "6.0 unhold A1")
+    assert max(looked_at) == 2
+    assert ("u102", "never", 3) in story.verdicts()
+    story.tell("9.0 gone T1\n9.0 gone A1\n9.5 gone A2\n9.5 gone C1\n10.0 gone X0")
+    assert looked_at[-1] == 0
