@@ -199,6 +199,9 @@ class Performer:
             self._happen(h.CaptureStarted(now(), wanted.media, in_at, out_at))
         except CaptureError as error:
             self._happen(h.CaptureFailed(now(), wanted.media, str(error)))
+        except Exception as error:
+            log.exception("a recording could not begin", media=wanted.media)
+            self._happen(h.CaptureFailed(now(), wanted.media, f"it went wrong: {error!r}"))
         finally:
             self._starting.pop(wanted.media).set()
 
@@ -216,7 +219,7 @@ class Performer:
             await row
             self._still_wanted(wanted)
             return await self._capturing.start(wanted)
-        except CaptureError:
+        except Exception:
             await asyncio.wait([prepared])
             await self._ended(c.StopCapture(wanted.media, wanted.spool_in, wanted.spool_out))
             await self._finalising.discard(wanted.spool_in, wanted.spool_out)
@@ -229,6 +232,9 @@ class Performer:
             await self._capturing.prepare(wanted)
         except CaptureError as error:
             return error
+        except Exception as error:
+            log.exception("snoops could not be set up", media=wanted.media)
+            return CaptureError(f"it went wrong: {error!r}")
         return None
 
     def _still_wanted(self, wanted: c.StartCapture) -> None:
@@ -251,6 +257,8 @@ class Performer:
                 return await self._capturing.stop(wanted)
             except CaptureError as error:
                 log.error("a recording cannot be ended", media=wanted.media, error=str(error), again_in=pause)
+            except Exception:
+                log.exception("a recording cannot be ended", media=wanted.media, again_in=pause)
             await asyncio.sleep(pause)
             pause = min(pause * 2, LAST_PAUSE)
 
@@ -330,5 +338,6 @@ def _entries(asked: list[Asked]) -> list[Entry]:
             elif isinstance(command, c.Remember):
                 latest = call
     if latest is not None:
-        entries.append(CallRemembered(latest.call_id, now(), remember(latest)))
+        # By the call's own clock: the books keep the state with the latest time, whatever becomes of the machine's.
+        entries.append(CallRemembered(latest.call_id, now() - latest.clock_off, remember(latest)))
     return entries

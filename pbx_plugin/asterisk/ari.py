@@ -77,7 +77,7 @@ class AriClient:
                 if answer.status >= 400:
                     raise AriError(method, where, answer.status, await _reason(answer))
                 return await answer.json(content_type=None) if answer.status != 204 else None
-        except (aiohttp.ClientError, TimeoutError, OSError) as error:
+        except (aiohttp.ClientError, TimeoutError, OSError, ValueError) as error:  # ValueError: an answer cut off
             raise AriUnreachableError(f"{method} {where}: {error or type(error).__name__}") from error
 
     async def events(self, app: str, *, everything: bool = True) -> AsyncIterator[aiohttp.ClientWebSocketResponse]:

@@ -142,7 +142,9 @@ class Turn:
 
     def announcement_over(self, capture: Capture, ok: bool, reason: str) -> None:
         """Let a capture go on after its announcement, or fail where telling was a must."""
-        if ok or self.call.policy.announce is not Announce.OR_DO_NOT_RECORD:
+        decided = (self.call.decided.get(user_id) for user_id in capture.user_ids)
+        needed = [last.decision.announce if last else self.call.policy.announce for last in decided]
+        if ok or Announce.OR_DO_NOT_RECORD not in needed:
             self.set(replace(capture, phase=Phase.STARTING))
         else:
             self.miss(capture, Phase.FAILED, self.at, f"the announcement could not be played: {reason}")

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import pytest
 from call_story import Story, rules
 
@@ -138,6 +140,21 @@ def test_an_announcement_that_could_not_be_played_leaves_a_gap_and_no_recording(
 def test_best_effort_records_though_nobody_was_told() -> None:
     story = Story(rules(announce=Announce.BEST_EFFORT)).tell(INCOMING.format(to=101) + "6.0 untold 1" + END)
     assert [segment[1] for segment in story.segments()] == [6.0]
+
+
+@pytest.mark.parametrize(
+    ("told", "recorded"),
+    [
+        ({"announce": Announce.BEST_EFFORT, "announce_rules": {10: Announce.OR_DO_NOT_RECORD}}, []),
+        ({"announce": Announce.OR_DO_NOT_RECORD, "announce_rules": {10: Announce.BEST_EFFORT}}, [6.0]),
+    ],
+    ids=["harder for the rule", "softer for the rule"],
+)
+def test_what_an_unheard_announcement_means_is_what_the_policy_says_of_the_rule(
+    told: dict[str, Any], recorded: list[float]
+) -> None:
+    story = Story(rules(**told)).tell(INCOMING.format(to=101) + "6.0 untold 1" + END)
+    assert [segment[1] for segment in story.segments()] == recorded
 
 
 def test_the_announcement_is_heard_once_although_recording_is_switched_twice() -> None:

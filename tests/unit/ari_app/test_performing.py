@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import threading
+from dataclasses import replace
+from datetime import timedelta
 
 import pytest
 from pbx_double import AT, MEDIA, START, STOP, Works, until
@@ -223,3 +225,67 @@ async def test_snoops_are_set_up_while_the_disk_is_busy_and_go_again_when_it_ref
     assert works.asterisk.recorded == []
     assert works.asterisk.snoops == set()
     assert works.kinds() == ["CaptureFailed"]
+
+
+async def test_the_latest_state_is_the_latest_also_when_the_clock_was_set_back(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The books keep the state with the latest time: one that seemed an hour older would be forgotten by a restart."""
+    works, hour = Works(), timedelta(hours=1)
+    monkeypatch.setattr(performer, "now", lambda: AT)
+    works.do(c.Remember("call"))
+    works.call = replace(works.call, clock_off=-hour)
+    monkeypatch.setattr(performer, "now", lambda: AT + timedelta(seconds=5) - hour)
+    works.do(INTENT, c.Remember("call"))
+    await works.done()
+    assert [entry.at for entry in works.disk.said if isinstance(entry, e.CallRemembered)][-1] > AT
+
+
+async def test_a_start_that_goes_wrong_in_a_way_nobody_thought_of_is_a_failure_that_is_told(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    works = Works()
+
+    async def wrong(*_: object) -> None:
+        raise ValueError("no such JSON")
+
+    monkeypatch.setattr(works.asterisk, "record_channel", wrong)
+    works.do(INTENT, START)
+    await works.done()
+    assert works.kinds() == ["CaptureFailed"]
+    assert works.asterisk.snoops == set()
+
+
+async def test_snoops_that_go_wrong_in_a_way_nobody_thought_of_are_a_failure_that_is_told(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    works = Works()
+
+    async def wrong(*_: object) -> None:
+        raise ValueError("no such JSON")
+
+    monkeypatch.setattr(works.asterisk, "set_variable", wrong)
+    works.do(INTENT, START)
+    await works.done()
+    assert works.asterisk.recorded == []
+    assert works.kinds() == ["CaptureFailed"]
+    assert works.asterisk.snoops == set()
+
+
+async def test_a_stop_that_went_wrong_in_a_way_nobody_thought_of_is_asked_for_again(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    works = Works()
+    works.do(INTENT, START)
+    await until(lambda: "CaptureStarted" in works.kinds())
+    hangup, wrong = works.asterisk.hangup, [ValueError("no such JSON")]
+
+    async def once(channel: str) -> None:
+        if wrong:
+            raise wrong.pop()
+        await hangup(channel)
+
+    monkeypatch.setattr(works.asterisk, "hangup", once)
+    works.do(STOP)
+    await works.done()
+    assert works.asterisk.live == set()
+    assert works.asterisk.snoops == set()
+    assert works.kinds()[-1] == "CaptureEnded"
