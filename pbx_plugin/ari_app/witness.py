@@ -87,7 +87,7 @@ class Witness:
 
     def _reaching_back(self, at: datetime) -> list[CelEvent]:
         """Return events up to the end, among them one that is older than ``at`` if there is any."""
-        size = READ_FIRST
+        size, most = READ_FIRST, 2 * LARGEST
         while True:
             text, whole = _end_of(self._path, size)
             events = list(events_in(text))
@@ -95,15 +95,22 @@ class Witness:
                 return events
             if whole:
                 break
-            size *= 4
-        with suppress(FileNotFoundError):
-            return [*events_in(_end_of(self._earlier, 2 * LARGEST)[0]), *events]
-        return events
+            if size >= most:
+                return events  # it grew while no recorder ran to keep it small; all of it is more than memory may hold
+            size = min(size * 4, most)
+        return [*events_in(_end_of(self._earlier, most)[0]), *events]
 
 
 def _end_of(path: Path, size: int) -> tuple[str, bool]:
-    """Return the last whole lines of a file in at most ``size`` bytes, and whether that is all of it."""
-    with path.open("rb") as file:
+    """Return the last whole lines of a file in at most ``size`` bytes, and whether that is all of it.
+
+    A file that is not there is empty: it was just set aside, and Asterisk makes it anew with the next line.
+    """
+    try:
+        file = path.open("rb")
+    except FileNotFoundError:
+        return "", True
+    with file:
         whole = file.seek(0, os.SEEK_END) <= size
         file.seek(0 if whole else -size, os.SEEK_END if not whole else os.SEEK_SET)
         data = file.read()

@@ -153,7 +153,7 @@ def _extra(extra: str, name: str) -> str:
     """Return one of the particulars that Asterisk adds to an event, empty where there is none."""
     try:
         return str(json.loads(extra)[name])
-    except (ValueError, KeyError, TypeError):
+    except (ValueError, KeyError, TypeError, RecursionError):
         return ""
 
 

@@ -241,6 +241,35 @@ def test_a_file_too_large_is_set_aside_and_still_read(tmp_path: Path) -> None:
     assert path.with_name("events.csv.1").exists()
 
 
+def test_a_file_that_was_just_set_aside_is_still_a_witness_before_the_next_line_comes(tmp_path: Path) -> None:
+    """At night nobody calls for hours after a restart has set the day's file aside."""
+    witness = kept(tmp_path / "events.csv", "1 start A1 101\n5 start A2 101")
+    witness.keep_small(largest=10)
+    testimony = witness.since(at(4))
+    assert testimony.whole
+    assert channels_of(testimony.events) == ["A2"]
+
+
+def test_no_more_of_a_file_is_read_than_is_kept_of_one(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Asterisk went on writing for weeks while no recorder ran to keep the file small."""
+    monkeypatch.setattr("pbx_plugin.ari_app.witness.READ_FIRST", 300)
+    monkeypatch.setattr("pbx_plugin.ari_app.witness.LARGEST", 500)
+    witness = kept(tmp_path / "events.csv", "\n".join(f"{n} start A{n} 101" for n in range(500)))
+    testimony = witness.since(at(2))
+    assert not testimony.whole
+    assert len(testimony.events) < 20
+
+
+@pytest.mark.parametrize("extra", ["[" * 100_000, '{""bridge_id"":' + "[" * 5000])
+def test_a_line_of_nonsense_is_no_more_than_that(extra: str) -> None:
+    story = Story().tell(RECORDED)
+    line = written("5 enter A1 B2").replace('{""bridge_id"":""B2"",""bridge_technology"":""simple_bridge""}', extra)
+    story.board.away = True
+    retelling = Retelling(story.board, at(4))
+    retelling.tell(tuple(events_in(line + written("6 exit T1 B1\n6 end T1"))), frozenset(), at(9))
+    assert [segment[:3] for segment in story.segments()] == [("u101", 3.0, 6.0)]
+
+
 def test_nobody_else_may_read_it(tmp_path: Path) -> None:
     path = tmp_path / "events.csv"
     witness = kept(path, "1 start A1 101")
