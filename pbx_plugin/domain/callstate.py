@@ -201,6 +201,14 @@ def marks_of(leg: Leg) -> Marks:
     return Marks(leg.carried.consent, by, leg.carried.evidence_id, leg.carried.presented_to)
 
 
+def has_consented(call: CallState, leg: Leg) -> bool:
+    """Tell whether the party on this leg said yes to being recorded, to us or on a trusted route.
+
+    Who was dialled said yes to nobody: such a leg has inherited the variables of the one that dialled it.
+    """
+    return leg.originating and marks_in_force(marks_of(leg), call.policy).consent is Consent.GIVEN
+
+
 def effective_marks(call: CallState) -> Marks:
     """Return the marks in force: the sticky ones and every living leg's, the strictest winning.
 

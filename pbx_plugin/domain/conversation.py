@@ -10,7 +10,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 
 from pbx_plugin.domain.call import Direction, Mixing, Number, Switch
-from pbx_plugin.domain.callstate import CallState, Leg
+from pbx_plugin.domain.callstate import CallState, Leg, has_consented
 from pbx_plugin.domain.decision import Facts
 
 
@@ -58,6 +58,11 @@ def conversations(legs: Iterable[Leg], *, hold_ends: bool) -> list[Conversation]
     return [Conversation(tuple(found)) for found in groups.values() if len(found) > 1]
 
 
+def untold_in(call: CallState, talk: Conversation) -> list[Leg]:
+    """Return those outside who have neither consented nor been told on this call that it is recorded."""
+    return [leg for leg in talk.outside if leg.channel not in call.announced and not has_consented(call, leg)]
+
+
 def facts_of(call: CallState, talk: Conversation, leg: Leg) -> Facts:
     """Return the facts of one user's part in a conversation of the call. ``leg`` must be a user's."""
     if leg.user is None:
@@ -70,6 +75,8 @@ def facts_of(call: CallState, talk: Conversation, leg: Leg) -> Facts:
         direction = Direction.INCOMING
     else:
         direction = Direction.OUTGOING
+    untold = untold_in(call, talk)
+    consenting = [far for far in outside if has_consented(call, far)]
     return Facts(
         user=leg.user,
         direction=direction,
@@ -81,5 +88,6 @@ def facts_of(call: CallState, talk: Conversation, leg: Leg) -> Facts:
         off_at_start=call.off_at_start,
         off_why=call.off_why,
         excluded=call.excluded or mixing.excluded,
-        announced=bool(outside) and all(far.channel in call.announced for far in outside),
+        announced=not untold and len(consenting) < len(outside),
+        consented=len(consenting) == len(outside) if outside else None,
     )

@@ -132,8 +132,8 @@ def _decision(case: Circumstances, rule: Rule, verdict: Verdict, trace: tuple[Tr
 def _announcement(case: Circumstances, rule: int) -> Announce | None:
     """Return how the outside must be told, or None when it was, or consented, or nobody is outside.
 
-    One caller's consent is not another's: with two parties outside, they are told in any case. A call across the
-    company's border whose far end is not known counts as one with somebody outside.
+    One caller's consent is not another's, also not after that caller has left: who has not said yes is told. A call
+    across the company's border whose far end is not known counts as one with somebody outside.
     """
     facts = case.facts
     outside = 0
@@ -141,7 +141,8 @@ def _announcement(case: Circumstances, rule: int) -> Announce | None:
         outside += party.user is None
     if not facts.others and facts.direction is not Direction.INTERNAL:
         outside = 1
-    consented = case.marks.consent is Consent.GIVEN and outside == 1
+    by_all = outside == 1 if facts.consented is None else facts.consented
+    consented = case.marks.consent is Consent.GIVEN and by_all
     if not outside or consented or facts.announced:
         return None
     return announce_for(case.policy, rule, facts.direction)

@@ -30,6 +30,9 @@ class Facts:
     ``dialled`` is the number this user (or a party of this call) dialled, for the emergency rule.
     ``off_at_start`` was judged once, when the call began: recording switched off, or outside the schedule; ``off_why``
     says in plain words what it was judged by, with the local time where there is a schedule.
+    ``consented`` says whether everybody outside has said yes themselves; None where it is not known who did (calls of
+    earlier versions): then it was the one party outside, and of two not both. ``announced`` says that everybody
+    outside was told, but for those who said yes.
     ``excluded`` is the id of an exclusion that barred this call before (:attr:`Decision.excluded`): it stays for the
     call's life, whoever left since and whatever number is shown now.
     """
@@ -45,6 +48,7 @@ class Facts:
     announced: bool = False
     excluded: str = ""
     off_why: str = ""
+    consented: bool | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -63,6 +63,7 @@ def facts_as_dict(facts: Facts) -> Data:
         "off_why": facts.off_why,
         "announced": facts.announced,
         "excluded": facts.excluded,
+        "consented": facts.consented,
     }
 
 
@@ -92,6 +93,7 @@ def facts_from_dict(data: Mapping[str, Any]) -> Facts:
         announced=data["announced"],
         excluded=data["excluded"],
         off_why=data.get("off_why", ""),
+        consented=data.get("consented"),
     )
 
 

@@ -20,6 +20,7 @@ from pbx_plugin.domain.callstate import CallState, Capture, Leg, Phase, merge_ca
 from pbx_plugin.domain.capacity import UNLIMITED, Capacity
 from pbx_plugin.domain.clock_moves import on_the_calls_clock, on_the_clock_of
 from pbx_plugin.domain.commands import Command, StopAnnouncement
+from pbx_plugin.domain.conversation import Conversation, untold_in
 from pbx_plugin.domain.entries import (
     CallBegan,
     CallMerged,
@@ -362,9 +363,10 @@ def _give_up(turn: Turn, capture: Capture) -> None:
 def _announced(turn: Turn, capture: Capture, news: h.AnnouncementDone) -> None:
     if capture.phase is not Phase.ANNOUNCING:
         return
-    outside = [leg for leg in turn.call.legs.values() if leg.channel in capture.members and leg.external]
+    members = tuple(leg for leg in turn.call.legs.values() if leg.channel in capture.members)
+    told = untold_in(turn.call, Conversation(members))
     if news.ok:
-        turn.call = replace(turn.call, announced=turn.call.announced | {leg.channel for leg in outside})
-        for leg in outside:
+        turn.call = replace(turn.call, announced=turn.call.announced | {leg.channel for leg in told})
+        for leg in told:
             turn.note(leg, "announcement", "heard to its end")
     turn.announcement_over(capture, news.ok, news.reason)

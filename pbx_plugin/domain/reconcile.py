@@ -18,7 +18,7 @@ from pbx_plugin.domain.commands import (
     StopAnnouncement,
     StopCapture,
 )
-from pbx_plugin.domain.conversation import Conversation, conversations, facts_of
+from pbx_plugin.domain.conversation import Conversation, conversations, facts_of, untold_in
 from pbx_plugin.domain.decide import decide
 from pbx_plugin.domain.decision import Decision, Verdict
 from pbx_plugin.domain.entries import CallEnded, Decided, RecordingClosed, RecordingIntended, Side
@@ -201,7 +201,7 @@ def _plan(turn: Turn, talk: Conversation, users: tuple[str, ...]) -> None:
     if told:
         turn.set(capture)
         # Each outside party is to hear it, and none of them twice.
-        untold = [leg for leg in talk.outside if leg.channel not in turn.call.announced]
+        untold = untold_in(turn.call, talk)
         for leg in untold:
             turn.note(leg, "announcement", "begins")
         turn.ask(PlayAnnouncement(capture.media, tuple(leg.channel for leg in untold), turn.call.language))

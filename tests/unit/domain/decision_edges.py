@@ -266,6 +266,20 @@ def announcement_cases() -> list[Case]:
             announce=TOLD,
         ),
         case(
+            "told: a second outsider, whom the one who consented has left",
+            consented.but(others=(second,), consented=False),
+            RECORD,
+            10,
+            announce=TOLD,
+        ),
+        case(
+            "told: nobody where both outside consented",
+            consented.but(others=(Party(CALLER), second), consented=True),
+            RECORD,
+            10,
+            announce=None,
+        ),
+        case(
             "told: consent and a colleague on the call",
             consented.but(others=(Party(CALLER), colleague)),
             RECORD,

@@ -100,6 +100,7 @@ facts = st.builds(
     switch=st.sampled_from(Switch),
     off_at_start=mostly(False, True),
     announced=st.booleans(),
+    consented=st.sampled_from((None, True, False)),
     excluded=mostly("", "x9"),
 )
 situations = st.builds(Situation, facts, policies, st.lists(exclusions, max_size=1).map(tuple))

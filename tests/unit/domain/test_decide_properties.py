@@ -118,7 +118,8 @@ def test_what_may_be_switched_switches(situation: Situation) -> None:
 def test_nobody_outside_is_recorded_untold_and_unconsenting(situation: Situation) -> None:
     decision = situation.decide()
     outside = [party for party in situation.facts.others if party.external]
-    untold = outside and not situation.facts.announced and decision.consent is not Consent.GIVEN
+    consented = decision.consent is Consent.GIVEN and situation.facts.consented is not False
+    untold = outside and not situation.facts.announced and not consented
     if decision.verdict is Verdict.RECORD and untold:
         assert decision.announce is situation.policy.announce
 

@@ -110,7 +110,7 @@ def test_every_case_can_be_told_and_names_every_rule_once() -> None:
 def test_stored_facts_have_a_stable_shape() -> None:
     facts = facts_as_dict(internal(a_user(), a_colleague(devices=("PJSIP/102",))).facts)
     assert sorted(facts) == [
-        "announced", "ddi", "dialled", "direction", "excluded", "marks", "off_at_start", "off_why",
+        "announced", "consented", "ddi", "dialled", "direction", "excluded", "marks", "off_at_start", "off_why",
         "others", "switch", "user",
     ]  # fmt: skip
     assert facts["others"][0]["user"]["devices"] == ["PJSIP/102"]
