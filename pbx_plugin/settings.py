@@ -85,6 +85,11 @@ class Paths(_Section):
         return self.state / "prompts"
 
     @property
+    def keys(self) -> Path:
+        """Folder of the keys that sign receipts of consent; see :mod:`pbx_plugin.storage.site_keys`."""
+        return self.state / "keys"
+
+    @property
     def backups(self) -> Path:
         """Folder of replaced dialplan files, for ``dialplan rollback``."""
         return self.state / "dialplan-backups"

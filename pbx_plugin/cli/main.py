@@ -16,7 +16,8 @@ import typer
 
 from pbx_plugin.cli import (
     calls,
-    consents,
+    consent,
+    consent_keys,
     departments,
     dialplan,
     doctor,
@@ -71,7 +72,7 @@ _GROUPS = {
     "mail": mail.app,
     "policy": policy.app,
     "calls": calls.app,
-    "consents": consents.app,
+    "consent": consent.app,
     "recordings": recordings.app,
     "prompts": prompts.app,
     "dialplan": dialplan.app,
@@ -80,6 +81,7 @@ _GROUPS = {
     "sandbox": sandbox.app,
 }
 users_told.add_commands(users.app)
+consent.app.add_typer(consent_keys.app, name="keys")
 users_asterisk.add_commands(users.app)
 for _table, _what in (
     (import_runs.USERS, "the users"),

@@ -80,11 +80,7 @@ def add_consent(
     tenant: Company = "",
     actor: Actor = "",
 ) -> None:
-    """Add a number on which callers are asked for consent; --yes and --no are needed.
-
-    Callers hear the language of their own number's country (--country), else that of the consent number (--language);
-    --key lets them choose another.
-    """
+    """Add a number on which callers are asked for consent; --yes and --no are needed."""
     wish = numbers_service.ConsentWish(
         number, yes, no, language, purpose, keep_days, tries, timeout_ms, country or None, key or None
     )

@@ -64,6 +64,12 @@ class SiteQueries(DatabaseQueries):
                 raise NotFoundError(f"no consent evidence {name!r}")
             return read_rows.consent(row)
 
+    def has_consent(self, evidence_id: str, tenant_id: str) -> bool:
+        """Tell whether the company has this consent evidence."""
+        query = select(ConsentRow.id).where(ConsentRow.id == evidence_id, ConsentRow.tenant_id == tenant_id)
+        with reading(self._engine) as session:
+            return session.scalars(query).one_or_none() is not None
+
     def list_gaps(
         self, tenant_id: str, *, limit: int = 50, since: datetime | None = None, call_id: str | None = None
     ) -> tuple[GapView, ...]:

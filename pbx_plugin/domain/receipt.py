@@ -69,17 +69,27 @@ class Receipt:
         return next(found, "")
 
 
-def stated(company: str, call_id: str, evidence: ConsentTaken, recordings: Iterable[Recorded]) -> dict[str, Any]:
+def stated(
+    company: str,
+    evidence: ConsentTaken,
+    recordings: Iterable[Recorded],
+    *,
+    call_id: str = "",
+    call_ended_at: datetime | None = None,
+    withdrawn_at: datetime | None = None,
+) -> dict[str, Any]:
     """Return what a receipt states, without its version: the same facts give the same value.
 
-    Recordings that are not complete yet are named under ``pending``, those that are no more (or never were) under
-    ``not_kept`` with the reason's word; only of complete ones is the hash stated.
+    ``call_ended_at`` is None while more recordings may come. Recordings that are not complete yet are named under
+    ``pending``, those that are no more (or never were) under ``not_kept`` with their state; only of complete ones is
+    the hash stated.
     """
     listed = sorted(recordings, key=lambda one: (one.began_at, one.recording_id))
     stored = [one for one in listed if one.state == STORED and one.sha256]
     return {
         "company": company,
-        "call": call_id,
+        "call": {"id": call_id, "ended_at": moment(call_ended_at) if call_ended_at else ""},
+        "withdrawn_at": moment(withdrawn_at) if withdrawn_at else "",
         "evidence": evidence.evidence_id,
         "outcome": evidence.outcome,
         "keys": evidence.digits,

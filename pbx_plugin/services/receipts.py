@@ -136,7 +136,9 @@ def _is_signed(receipt: Receipt, key: bytes) -> bool:
 
 
 def _bytes(text: str) -> bytes:
+    # Capital letters and blanks would mean the same, and no byte may be changed unseen.
     try:
-        return bytes.fromhex(text)
+        value = bytes.fromhex(text)
     except ValueError:
         return b""
+    return value if value.hex() == text else b""

@@ -72,7 +72,7 @@ def test_calls_are_listed_newest_first(called: Site) -> None:
     assert oldest["began_at"] == "2026-11-22T12:00:00.250001Z"
     assert oldest["verdicts"] == ["record"]
     assert [c["call_id"] for c in called.does("calls", "list", "--limit", "1", "--json").data] == ["call-2"]
-    for what in ("calls", "recordings", "consents"):
+    for what in ("calls", "recordings", "consent"):
         endless = called.does(what, "list", "--limit", "9" * 30, "--json").data
         assert endless == called.does(what, "list", "--limit", "0", "--json").data
     assert called.does("gaps", "--limit", "9" * 30, "--json").data == called.does("gaps", "--json").data
@@ -116,11 +116,11 @@ def test_explain_of_an_unanswered_call_says_that_nobody_answered(site: Site) -> 
 
 
 def test_consent_evidence_is_shown_with_what_was_heard(called: Site) -> None:
-    (listed,) = called.does("consents", "list", "--json").data
-    shown = called.does("consents", "show", "evid", "--json").data
+    (listed,) = called.does("consent", "list", "--json").data
+    shown = called.does("consent", "show", "evid", "--json").data
     assert listed == shown
     assert (shown["outcome"], shown["digits"], shown["prompt_sha256"]) == ("given", "1", "ab" * 32)
-    assert "ab" * 32 in called.does("consents", "show", "evidence-1").out
+    assert "ab" * 32 in called.does("consent", "show", "evidence-1").out
 
 
 def test_a_recording_s_path_is_printed_alone(called: Site) -> None:
@@ -170,7 +170,7 @@ def test_another_company_s_calls_are_not_seen(site: Site) -> None:
     engine = make_engine(f"sqlite:///{site.database}")
     DatabaseApply(engine)("run", list(enumerate([began(), consent_taken(), intended(), stored()], 1)))
     engine.dispose()
-    for words in (("calls", "list"), ("consents", "list"), ("recordings", "list")):
+    for words in (("calls", "list"), ("consent", "list"), ("recordings", "list")):
         assert site.does(*words, "--json").data == []
     for command in ("calls show call-1", "explain 1700000000.1", "recordings path recording-1"):
         assert site(*command.split()).code == 2
@@ -178,7 +178,7 @@ def test_another_company_s_calls_are_not_seen(site: Site) -> None:
 
 def test_a_hostile_caller_id_never_reaches_the_terminal(site: Site) -> None:
     tell(site, began(caller_raw=EVIL, caller_e164=""), replace(consent_taken(), caller_raw=EVIL, caller_e164=""))
-    for words in (("calls", "list"), ("calls", "show", "call-1"), ("explain", "call-1"), ("consents", "list")):
+    for words in (("calls", "list"), ("calls", "show", "call-1"), ("explain", "call-1"), ("consent", "list")):
         said = site.does(*words)
         assert "200118" in said.out
         assert not set(said.out) & set("\x1b\u202e")

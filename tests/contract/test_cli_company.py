@@ -381,7 +381,7 @@ def test_every_change_is_audited_with_its_actor_and_tried_without_effect(staffed
         (("calls", "list", "--limit", "-1"), "'-1'"),
         (("calls", "show", "nothing"), "'nothing'"),
         (("explain", "nothing"), "'nothing'"),
-        (("consents", "show", "nothing"), "'nothing'"),
+        (("consent", "show", "nothing"), "'nothing'"),
         (("recordings", "show", "nothing"), "'nothing'"),
         (("recordings", "path", "nothing"), "'nothing'"),
         (("prompts", "build", "--from", "/nowhere"), "/nowhere"),

@@ -75,7 +75,8 @@ def test_the_commands_that_were_promised_are_there() -> None:
         "departments/list departments/add departments/remove groups/list groups/add groups/set groups/remove "
         "numbers/list numbers/add-ddi numbers/add-consent numbers/set-consent numbers/remove "
         "exclude/list exclude/add exclude/remove policy/show policy/apply policy/versions policy/diff "
-        "policy/rollback policy/off policy/on calls/list calls/show consents/list consents/show "
+        "policy/rollback policy/off policy/on calls/list calls/show consent/list consent/show "
+        "consent/receipt consent/verify consent/keys/list consent/keys/export consent/keys/rotate "
         "recordings/list recordings/show recordings/path prompts/build prompts/list "
         "dialplan/show dialplan/diff dialplan/install dialplan/rollback sandbox/up sandbox/down sandbox/status"
     )

@@ -1,0 +1,172 @@
+"""Receipts at the command line: written on the site, verified in an empty folder elsewhere."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import stat
+import subprocess
+import sys
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+from call_entries import after, consent_taken, intended, stored, whole_call
+from cli_site import Said, Site, type_in
+from test_cli_calls import tell
+
+from pbx_plugin.domain.entries import ConsentTaken, Entry
+
+AUDIO = b"RIFF both sides"
+SHA256 = hashlib.sha256(AUDIO).hexdigest()
+
+
+@pytest.fixture
+def site(tmp_path: Path, migrated_file: Path, monkeypatch: pytest.MonkeyPatch) -> Site:
+    monkeypatch.setenv("PBX_PLUGIN_CONFIG", "")
+    return Site(tmp_path, migrated_file)
+
+
+@pytest.fixture
+def elsewhere(tmp_path: Path) -> Path:
+    """An empty folder, on which nothing of the site is known."""
+    folder = tmp_path / "elsewhere"
+    folder.mkdir()
+    return folder
+
+
+def call_entries(*without: type[Entry]) -> list[Entry]:
+    entries = [replace(e, sha256=SHA256) if e == stored() else e for e in whole_call()]
+    return [entry for entry in entries if not isinstance(entry, without)]
+
+
+def verify(elsewhere: Path, *words: object) -> Said:
+    """Verify files, those with a relative name in the folder elsewhere, with a configuration that is not there."""
+    found = [str(elsewhere / word) if isinstance(word, str) and "." in word else str(word) for word in words]
+    return type_in("--config", "/nowhere/config.toml", "consent", "verify", *found)
+
+
+def verify_elsewhere(elsewhere: Path, *words: object) -> Said:
+    """Verify as somebody does who has only the program: no configuration, no home, an empty folder."""
+    command = [sys.executable, "-m", "pbx_plugin.cli.main", "consent", "verify", *map(str, words)]
+    environment = {"HOME": str(elsewhere), "PATH": os.defpath}
+    done = subprocess.run(command, cwd=elsewhere, env=environment, capture_output=True, text=True, check=False)
+    return Said(done.returncode, done.stdout, done.stderr)
+
+
+def receipts(site: Site, folder: Path, name: str = "call-1") -> list[Path]:
+    shown = site.does("consent", "receipt", name, "--out", str(folder), "--json").data
+    return [Path(one["path"]) for one in shown]
+
+
+def test_a_receipt_with_its_audio_is_verified_on_another_machine(site: Site, elsewhere: Path) -> None:
+    tell(site, *call_entries())
+    (file,) = receipts(site, elsewhere)
+    (elsewhere / "audio.wav").write_bytes(AUDIO)
+    (elsewhere / "company.pem").write_text(site.does("consent", "keys", "export").out)
+    assert stat.S_IMODE(file.stat().st_mode) & 0o027 == 0
+
+    said = verify_elsewhere(elsewhere, file, "audio.wav", "--key", "company.pem")
+    assert said.code == 0, said
+    assert "GENUINE" in said.out
+    assert "the one that you gave" in said.out
+    assert "recording-1" in said.out
+
+
+def test_without_a_key_the_verdict_says_that_the_receipt_s_own_was_used(site: Site, elsewhere: Path) -> None:
+    tell(site, *call_entries())
+    (file,) = receipts(site, elsewhere)
+    (key,) = site.does("consent", "keys", "list", "--json").data
+
+    said = verify(elsewhere, file)
+    assert said.code == 0
+    assert "the one inside the receipt" in said.out
+    assert key["fingerprint"] in said.out
+    assert "compare the fingerprint" in said.err
+
+
+def test_a_changed_byte_swapped_audio_and_a_foreign_key_are_each_named(site: Site, elsewhere: Path) -> None:
+    tell(site, *call_entries())
+    (file,) = receipts(site, elsewhere)
+    (elsewhere / "other.wav").write_bytes(AUDIO + b"!")
+    swapped = verify(elsewhere, file, "other.wav")
+    assert (swapped.code, "OTHER.WAV" in swapped.out.upper()) == (5, True)
+
+    site.does("consent", "keys", "rotate")
+    (elsewhere / "new.pem").write_text(site.does("consent", "keys", "export").out)
+    foreign = verify(elsewhere, file, "--key", "new.pem")
+    assert (foreign.code, "ANOTHER KEY" in foreign.out) == (4, True)
+
+    content = bytearray(file.read_bytes())
+    content[content.index(b"given")] ^= 1
+    file.write_bytes(content)
+    altered = verify(elsewhere, file)
+    assert (altered.code, "ALTERED" in altered.out) == (3, True)
+    assert "given" not in altered.out
+
+    file.write_bytes(b"{}")
+    nothing = verify(elsewhere, file)
+    assert (nothing.code, "no receipt" in nothing.err) == (2, True)
+    assert verify(elsewhere, "absent.json").code == 2
+    assert verify(elsewhere, file, "--key", "absent.pem").code == 2
+
+
+def test_an_old_key_still_verifies_what_it_signed(site: Site, elsewhere: Path) -> None:
+    tell(site, *call_entries())
+    (file,) = receipts(site, elsewhere)
+    (old,) = site.does("consent", "keys", "list", "--json").data
+    site.does("consent", "keys", "rotate")
+    (elsewhere / "old.pem").write_text(site.does("consent", "keys", "export", old["key_id"]).out)
+    assert verify(elsewhere, file, "--key", "old.pem").code == 0
+    # The receipt is the same after the rotation: there is nothing new to sign.
+    assert receipts(site, elsewhere) == [file]
+
+
+def test_a_recording_that_is_not_complete_is_pending_and_the_next_version_has_it(site: Site, elsewhere: Path) -> None:
+    tell(site, *call_entries(type(stored())))
+    (first,) = site.does("consent", "receipt", "call-1", "--out", str(elsewhere), "--json").data
+    assert (first["version"], first["recordings"], first["pending"]) == (1, 0, 1)
+    content = Path(first["path"]).read_bytes()
+    (again,) = site.does("consent", "receipt", "call-1", "--out", str(elsewhere), "--json").data
+    assert again == first
+    assert Path(first["path"]).read_bytes() == content
+
+    tell(site, *call_entries())
+    (second,) = site.does("consent", "receipt", "call-1", "--out", str(elsewhere), "--json").data
+    assert (second["version"], second["recordings"], second["pending"]) == (2, 1, 0)
+    assert second["path"] != first["path"]
+
+
+def test_a_refusal_has_a_receipt_too(site: Site, elsewhere: Path) -> None:
+    refused = replace(consent_taken(), outcome="refused", digits="2")
+    silent = [e for e in call_entries() if not isinstance(e, (ConsentTaken, type(intended()), type(stored())))]
+    tell(site, *silent, refused)
+    (file,) = receipts(site, elsewhere)
+    said = verify(elsewhere, file)
+    assert said.code == 0
+    assert "refused (keys 2)" in said.out
+
+
+def test_a_caller_who_was_gone_before_there_was_a_call_has_a_receipt_by_the_evidence(
+    site: Site, elsewhere: Path
+) -> None:
+    tell(site, replace(consent_taken(), evidence_id="lonely-evidence", linkedid="9.9", channel_id="9.9", at=after(1)))
+    (file,) = receipts(site, elsewhere, "lonely")
+    assert verify(elsewhere, file).code == 0
+
+
+def test_a_call_without_consent_evidence_has_no_receipt(site: Site, elsewhere: Path) -> None:
+    tell(site, *call_entries(ConsentTaken))
+    said = site("consent", "receipt", "call-1", "--out", str(elsewhere))
+    assert (said.code, "nobody was asked" in said.err) == (2, True)
+    assert list(elsewhere.iterdir()) == []
+    assert site("consent", "receipt", "call-1", "--out", "/nowhere").code == 2
+
+
+def test_keys_are_asked_for_by_their_beginning(site: Site) -> None:
+    assert site.does("consent", "keys", "list", "--json").data == []
+    assert site("consent", "keys", "export").code == 2
+    site.does("consent", "keys", "rotate")
+    site.does("consent", "keys", "rotate")
+    assert site("consent", "keys", "export", "x").code == 2
+    assert [key["in_use"] for key in site.does("consent", "keys", "list", "--json").data] == [False, True]
