@@ -33,6 +33,7 @@ from pbx_plugin.domain.book import Book
 from pbx_plugin.domain.callstate import CallState, Capture, Phase
 from pbx_plugin.domain.capacity import Room
 from pbx_plugin.domain.commands import StopCapture
+from pbx_plugin.domain.mixing import unheld_unheard
 from pbx_plugin.services.callmemory import UnreadableMemoryError, recall
 from pbx_plugin.services.ports import Journal, Recall, RulebookSource, StoreUnavailableError
 from pbx_plugin.settings import Settings
@@ -291,6 +292,8 @@ class RecorderApp:
         proven: frozenset[str] = frozenset()
         gone_at = None
         if deaf_since is not None:
+            for unheld in tuple(unheld_unheard(self._switchboard.calls.values(), deaf_since)):
+                self._switchboard.happen(unheld)
             board, restarted = self._switchboard, started_at(await self._ari.info())
             # What begins in the future began before the clock was set back.
             if restarted is not None and not deaf_since < restarted <= listed_at:

@@ -8,8 +8,9 @@ caller's consent is not another's, and what one call is recorded for is no reaso
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from dataclasses import replace
+from datetime import datetime
 
 from pbx_plugin.domain import happenings as h
 from pbx_plugin.domain.call import Consent, Marks, Mixing
@@ -80,6 +81,23 @@ def mixings(calls: Iterable[CallState], coming: h.LegJoined | h.LegHeld | None =
         own = frozenset(channel for where in heard.values() if len(where) > 1 for channel in where.get(call_id, ()))
         found[call_id] = Mixing(own, marks, excluded) if marks != Marks() or excluded else None
     return found
+
+
+def unheld_unheard(calls: Iterable[CallState], deaf_since: datetime) -> Iterator[h.LegHeld]:
+    """Yield that who is on hold, and bars what they are mixed with, was taken back when nobody listened any more.
+
+    Nothing tells afterwards of a hold that was ended for a while: what cannot be excluded is taken for granted. Who
+    is on hold still is put on hold again by what Asterisk has now.
+    """
+    listed = tuple(calls)
+    users = [{leg.user.id for leg in call.legs.values() if leg.user is not None} for call in listed]
+    for place, call in enumerate(listed):
+        if not call.excluded and _what_forbids(call) == Marks():
+            continue
+        elsewhere = set[str]().union(*users[:place], *users[place + 1 :])
+        for leg in call.legs.values():
+            if leg.held and leg.user is not None and leg.user.id in elsewhere:
+                yield h.LegHeld(deaf_since, leg.channel, held=False)
 
 
 def _what_forbids(call: CallState) -> Marks:

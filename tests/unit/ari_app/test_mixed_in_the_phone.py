@@ -4,15 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import replace
+from datetime import timedelta
 from typing import Any
 
 import pytest
-from call_story import TENANT, Story, rules
+from call_story import NOON, TENANT, Story, rules
 
 from pbx_plugin.ari_app import switchboard
 from pbx_plugin.domain import commands as c
 from pbx_plugin.domain.callstate import CallState
-from pbx_plugin.domain.mixing import mixings
+from pbx_plugin.domain.mixing import mixings, unheld_unheard
 from pbx_plugin.domain.policy import Announce, Exclusion, GroupPolicy
 
 REFUSER_ON_HOLD = """
@@ -180,3 +181,20 @@ def test_only_calls_that_a_phone_may_mix_are_looked_at_however_many_there_are(mo
     assert ("u102", "never", 3) in story.verdicts()
     story.tell("9.0 gone T1\n9.0 gone A1\n9.5 gone A2\n9.5 gone C1\n10.0 gone X0")
     assert looked_at[-1] == 0
+
+
+def test_a_refuser_on_hold_may_have_been_taken_back_while_nobody_listened() -> None:
+    """No log tells of holds: what was recorded beside them since is not kept, and begins anew when all is known."""
+    story = Story().tell(REFUSER_ON_HOLD + A_COLLEAGUE_IS_CALLED)
+    story.at = NOON + timedelta(seconds=20)
+    for happening in tuple(unheld_unheard(story.board.calls.values(), NOON + timedelta(seconds=10))):
+        story.happen(happening)
+    assert [segment[:3] for segment in story.segments()] == [("u101", 4.0, 10.0), ("u102", 4.0, 10.0)]
+    story.tell("20.0 hold A1")
+    assert [segment[1] for segment in story.segments()] == [4.0, 4.0, 20.0, 20.0]
+
+
+@pytest.mark.parametrize("text", [REFUSER_ON_HOLD, A_COLLEAGUE_IS_CALLED, ""], ids=["alone", "no mark", "nothing"])
+def test_of_other_holds_nothing_is_assumed(text: str) -> None:
+    story = Story().tell(text + ("5.0 hold A2" if "A2" in text else ""))
+    assert list(unheld_unheard(story.board.calls.values(), NOON)) == []
