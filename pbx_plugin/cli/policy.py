@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from pbx_plugin.cli import policy_draft, speech
+from pbx_plugin.cli import policy_draft, policy_try, speech
 from pbx_plugin.cli.frame import WIDE, Actor, Company, DryRun, Json, changing, looking
 from pbx_plugin.cli.policy_words import (
     HEADING,
@@ -145,6 +145,9 @@ def on(
     with changing(tenant, actor, dry_run=dry_run) as desk:
         outcome = policies.switch(desk, off=False, comment=comment)
     report(outcome, json, dry_run)
+
+
+app.command("try")(policy_try.try_policy)
 
 
 def _tell(policy: AppliedPolicy) -> None:

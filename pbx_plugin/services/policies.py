@@ -59,6 +59,11 @@ def toml_of(desk: Desk, version: PolicyVersion, heading: str) -> str:
     return as_toml(as_document(version, names), heading, notes_of(version, names))
 
 
+def read(desk: Desk, document: Mapping[str, Any]) -> PolicyVersion:
+    """Return the policy of a document as the next version would be, applying nothing. Raises RefusedError."""
+    return from_document(document, in_force(desk).version.number + 1, names_of(desk))
+
+
 def compare(desk: Desk, before: AppliedPolicy, after: AppliedPolicy) -> list[tuple[str, Any, Any]]:
     """Return what differs between two applied policies, as (setting, before, after)."""
     return differences(document_of(desk, before), document_of(desk, after))

@@ -40,6 +40,7 @@ THINGS: dict[str, list[str]] = {
     "numbers remove": ["{number}"],
     "exclude remove": ["{exclusion}"],
     "policy rollback": ["{version}"],
+    "policy try": ["{draft}"],
     "policy draft show": ["{draft}"],
     "policy draft set": ["recording_off=true", "--draft", "{draft}"],
     "policy draft edit": ["/dev/null", "--draft", "{draft}"],

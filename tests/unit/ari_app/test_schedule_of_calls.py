@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from datetime import UTC, tzinfo
+from datetime import UTC
 from zoneinfo import ZoneInfo
 
 import pytest
@@ -14,7 +14,7 @@ from pbx_plugin.domain.book import Book
 from pbx_plugin.domain.schedule import Schedule, Span
 from pbx_plugin.services.callmemory import recall, remember
 
-ZONES: dict[str, tzinfo] = {"Europe/Copenhagen": ZoneInfo("Europe/Copenhagen")}
+ZONES = {"Europe/Copenhagen": ZoneInfo("Europe/Copenhagen")}
 CALL = """
     0.0 ring T1 trunk +4531200118 > +4570100101
     0.1 down A1 101
