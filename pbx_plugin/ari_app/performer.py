@@ -38,6 +38,9 @@ log = structlog.get_logger(__name__)
 FIRST_PAUSE, LAST_PAUSE = 0.2, 5.0
 """Seconds before a deed that Asterisk or the disk refused, and that must be done, is tried again."""
 
+ANNOUNCE = "announce"
+"""Name of the prompt that says that a call is recorded."""
+
 DATABASE_PATIENCE = 0.25
 """Seconds that a capture waits for its row to be in the database; the journal holds it in any case."""
 
@@ -263,17 +266,22 @@ class Performer:
             pause = min(pause * 2, LAST_PAUSE)
 
     async def _announce(self, wanted: c.PlayAnnouncement) -> None:
-        sound = await asyncio.to_thread(self._find_sound, wanted.language, "announce")
-        ok, reason = False, "the prompt 'announce' is missing: run 'pbx-plugin prompts build'"
-        if sound is not None:
-            try:
-                told = (self._tell(channel, sound, "tell") for channel in wanted.channels)
-                await asyncio.gather(*told)
-                ok, reason = True, ""
-            except CaptureError as error:
-                reason = str(error)
+        said = await asyncio.gather(*(self._say(hearer) for hearer in wanted.hearers))
         self._announcing.pop(wanted.media, None)
-        self._happen(h.AnnouncementDone(now(), wanted.media, ok, reason))
+        unheard = {hearer.channel: why for hearer, why in zip(wanted.hearers, said, strict=True) if why}
+        reason = "; ".join(dict.fromkeys(unheard.values()))
+        self._happen(h.AnnouncementDone(now(), wanted.media, not unheard, reason, unheard))
+
+    async def _say(self, hearer: c.Hearer) -> str:
+        """Play the announcement to one; return why they did not hear it whole, empty when they did."""
+        sound = await asyncio.to_thread(self._find_sound, hearer.language, ANNOUNCE)
+        if sound is None:
+            return f"the prompt '{ANNOUNCE}' is missing: run 'pbx-plugin prompts build'"
+        try:
+            await self._tell(hearer.channel, sound, "tell")
+        except CaptureError as error:
+            return str(error)
+        return ""
 
     async def _tone(self, wanted: c.PlayTone) -> None:
         sound = await asyncio.to_thread(self._find_sound, "", wanted.tone)

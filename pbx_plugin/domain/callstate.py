@@ -65,7 +65,8 @@ class Capture:
     """One segment: a conversation's two sides, recorded from the anchor leg for one or more users.
 
     ``number`` counts the call's recorded segments from 1; it is 0 until recording is asked for. ``doubtful_since`` is
-    when its people were parted, while it is not known yet whether Asterisk is only moving them.
+    when its people were parted, while it is not known yet whether Asterisk is only moving them. ``telling`` are the
+    channels that hear the announcement it waits for.
     """
 
     media: str
@@ -85,6 +86,7 @@ class Capture:
     doubtful_since: datetime | None = None
     failure: str = ""
     unheard_since: datetime | None = None
+    telling: tuple[str, ...] = ()
 
     @property
     def live(self) -> bool:

@@ -16,12 +16,24 @@ class Write:
 
 
 @dataclass(frozen=True, slots=True)
+class Hearer:
+    """Somebody who is told something on their own channel, unheard by the others."""
+
+    channel: str
+    language: str
+
+
+@dataclass(frozen=True, slots=True)
 class PlayAnnouncement:
-    """Tell outside parties, each on their own channel, that the call is recorded; answer with AnnouncementDone."""
+    """Tell each that the call is recorded; answer with AnnouncementDone."""
 
     media: str
-    channels: tuple[str, ...]
-    language: str
+    hearers: tuple[Hearer, ...]
+
+    @property
+    def channels(self) -> tuple[str, ...]:
+        """Return the channels on which it is heard."""
+        return tuple(hearer.channel for hearer in self.hearers)
 
 
 @dataclass(frozen=True, slots=True)

@@ -58,6 +58,13 @@ def conversations(legs: Iterable[Leg], *, hold_ends: bool) -> list[Conversation]
     return [Conversation(tuple(found)) for found in groups.values() if len(found) > 1]
 
 
+def direction_of(talk: Conversation) -> Direction:
+    """Return the direction of a conversation as its users see it."""
+    if not talk.outside:
+        return Direction.INTERNAL
+    return Direction.INCOMING if any(far.originating for far in talk.outside) else Direction.OUTGOING
+
+
 def untold_in(call: CallState, talk: Conversation) -> list[Leg]:
     """Return those outside who have neither consented nor been told on this call that it is recorded."""
     return [leg for leg in talk.outside if leg.channel not in call.announced and not has_consented(call, leg)]
@@ -69,12 +76,7 @@ def facts_of(call: CallState, talk: Conversation, leg: Leg) -> Facts:
         raise ValueError(f"leg {leg.channel} has no user")
     mixing = call.mixing if call.mixing and call.mixing.channels & talk.members else Mixing(frozenset())
     outside = talk.outside
-    if not outside:
-        direction = Direction.INTERNAL
-    elif any(far.originating for far in outside):
-        direction = Direction.INCOMING
-    else:
-        direction = Direction.OUTGOING
+    direction = direction_of(talk)
     untold = untold_in(call, talk)
     consenting = [far for far in outside if has_consented(call, far)]
     return Facts(

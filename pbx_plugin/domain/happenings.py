@@ -161,12 +161,16 @@ class TimePassed:
 
 @dataclass(frozen=True, slots=True)
 class AnnouncementDone:
-    """The announcement for a capture was heard to its end (``ok``), or could not be played."""
+    """The announcement for a capture was heard to its end by all (``ok``), or not, and why.
+
+    ``unheard`` says why by channel; the others did hear it. Where it is empty and not all is well, nobody did.
+    """
 
     at: datetime
     media: str
     ok: bool
     reason: str = ""
+    unheard: dict[str, str] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)

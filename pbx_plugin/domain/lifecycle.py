@@ -12,15 +12,14 @@ from dataclasses import replace
 from datetime import datetime, timedelta
 from uuid import UUID, uuid5
 
-from pbx_plugin.domain import asking, pausing, toggle, withdrawal
+from pbx_plugin.domain import asking, pausing, telling, toggle, withdrawal
 from pbx_plugin.domain import happenings as h
 from pbx_plugin.domain.book import Book
 from pbx_plugin.domain.call import Consent, Number
 from pbx_plugin.domain.callstate import CallState, Capture, Leg, Phase, merge_calls, stick
 from pbx_plugin.domain.capacity import UNLIMITED, Capacity
 from pbx_plugin.domain.clock_moves import on_the_calls_clock, on_the_clock_of
-from pbx_plugin.domain.commands import Command, StopAnnouncement
-from pbx_plugin.domain.conversation import Conversation, untold_in
+from pbx_plugin.domain.commands import Command
 from pbx_plugin.domain.entries import (
     CallBegan,
     CallMerged,
@@ -294,7 +293,7 @@ def _capture_news(turn: Turn, news: CaptureNews) -> None:
         return
     match news:
         case h.AnnouncementDone():
-            _announced(turn, capture, news)
+            telling.over(turn, capture, news)
         case h.CaptureStarted() if capture.in_at is None:
             turn.say(RecordingStarted(capture.media, news.at, news.in_at, news.out_at))
             turn.heard_again(capture, news.in_at)
@@ -320,9 +319,10 @@ def _capture_news(turn: Turn, news: CaptureNews) -> None:
             turn.drop(capture)
             if news.loss is not None and capture.media in turn.call.made.keys() - turn.call.erasing:
                 turn.lose(capture, news.loss)
-        case h.TryAgain() if capture.phase in (Phase.ANNOUNCING, Phase.FAILED):
+        case h.TryAgain() if capture.phase is Phase.ANNOUNCING:
+            telling.break_off(turn, capture)
+        case h.TryAgain() if capture.phase is Phase.FAILED:
             turn.drop(capture)
-            turn.ask(StopAnnouncement(capture.media))
         case h.ChangedUnheard() if capture.phase is Phase.CLOSING and capture.closed_at and capture.closed_at > news.at:
             turn.say(RecordingClosed(capture.media, news.at, "the call changed while the recorder could not hear it"))
             for user_id in capture.user_ids:
@@ -358,15 +358,3 @@ def _give_up(turn: Turn, capture: Capture) -> None:
     media = turn.next_id("media")
     anew = replace(capture, media=media, intended_at=None, in_at=None, out_at=None, closed_at=None, unheard_since=None)
     turn.miss(anew, Phase.REFUSED, turn.at, GIVEN_UP)
-
-
-def _announced(turn: Turn, capture: Capture, news: h.AnnouncementDone) -> None:
-    if capture.phase is not Phase.ANNOUNCING:
-        return
-    members = tuple(leg for leg in turn.call.legs.values() if leg.channel in capture.members)
-    told = untold_in(turn.call, Conversation(members))
-    if news.ok:
-        turn.call = replace(turn.call, announced=turn.call.announced | {leg.channel for leg in told})
-        for leg in told:
-            turn.note(leg, "announcement", "heard to its end")
-    turn.announcement_over(capture, news.ok, news.reason)

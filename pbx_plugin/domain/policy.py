@@ -87,6 +87,7 @@ class PolicyVersion:
 
     How hard somebody is told, and how many days are kept, is said for the company, and may be said otherwise for a
     rule's number, a direction or a department (:func:`announce_for`, :func:`pbx_plugin.domain.retention.days_of`).
+    On calls of the directions in ``announce_user`` the users are told as well.
     """
 
     tenant_id: str
@@ -108,6 +109,7 @@ class PolicyVersion:
     announce_directions: dict[Direction, Announce] = field(default_factory=dict)
     retention_rules: dict[int, int] = field(default_factory=dict)
     retention_departments: dict[str, int] = field(default_factory=dict)
+    announce_user: frozenset[Direction] = frozenset()
 
 
 RECORDING_RULES = (7, 8, 9, 10, 11, 12)

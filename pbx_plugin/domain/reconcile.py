@@ -6,25 +6,22 @@ from dataclasses import replace
 from datetime import timedelta
 from uuid import UUID, uuid5
 
-from pbx_plugin.domain import naming
+from pbx_plugin.domain import naming, telling
 from pbx_plugin.domain.callstate import Capture, Leg, Made, Phase
 from pbx_plugin.domain.callstate import Decided as LastDecision
 from pbx_plugin.domain.capacity import refusal
 from pbx_plugin.domain.commands import (
     FinaliseMedia,
-    PlayAnnouncement,
     PlayTone,
     StartCapture,
-    StopAnnouncement,
     StopCapture,
 )
-from pbx_plugin.domain.conversation import Conversation, conversations, facts_of, untold_in
+from pbx_plugin.domain.conversation import Conversation, conversations, facts_of
 from pbx_plugin.domain.decide import decide
 from pbx_plugin.domain.decision import Decision, Verdict
 from pbx_plugin.domain.entries import CallEnded, Decided, RecordingClosed, RecordingIntended, Side
 from pbx_plugin.domain.explain import facts_as_dict, trace_as_list
 from pbx_plugin.domain.pausing import paused_by
-from pbx_plugin.domain.policy import Announce
 from pbx_plugin.domain.retention import days_of
 from pbx_plugin.domain.settling import may_come_back
 from pbx_plugin.domain.toggle import ON_DEMAND_RULE, TONE_ON
@@ -193,18 +190,13 @@ def _serving(turn: Turn, members: frozenset[str], users: tuple[str, ...]) -> Cap
 
 def _plan(turn: Turn, talk: Conversation, users: tuple[str, ...]) -> None:
     """Plan a new segment, and have the announcement played first if need be."""
-    told = any(_told_first(turn, user_id) for user_id in users)
+    told = telling.legs_to_tell(turn, talk, users)
     capture = _new(turn, talk, users, Phase.ANNOUNCING if told else Phase.STARTING)
     if capture.unheard_since is not None:
         for user_id in users:
             turn.gap(capture, user_id, capture.unheard_since, None, UNHEARD)
     if told:
-        turn.set(capture)
-        # Each outside party is to hear it, and none of them twice.
-        untold = untold_in(turn.call, talk)
-        for leg in untold:
-            turn.note(leg, "announcement", "begins")
-        turn.ask(PlayAnnouncement(capture.media, tuple(leg.channel for leg in untold), turn.call.language))
+        telling.begin(turn, capture, told)
     else:
         _start(turn, capture, talk)
 
@@ -231,10 +223,6 @@ def _new(turn: Turn, talk: Conversation, users: tuple[str, ...], phase: Phase) -
         spool_out=naming.spool_name(media, turn.at, naming.Sense.OUT),
         unheard_since=turn.call.unheard_since,
     )
-
-
-def _told_first(turn: Turn, user_id: str) -> bool:
-    return turn.call.decided[user_id].decision.announce not in (None, Announce.NONE)
 
 
 def _start(turn: Turn, capture: Capture, talk: Conversation) -> None:
@@ -291,8 +279,7 @@ def _end(turn: Turn, capture: Capture, reason: str) -> None:
     """End a capture that is no longer wanted, whatever its phase."""
     match capture.phase:
         case Phase.ANNOUNCING:
-            turn.drop(capture)
-            turn.ask(StopAnnouncement(capture.media))
+            telling.break_off(turn, capture)
         case _ if capture.missing:
             turn.drop(capture)
         case _ if capture.intended_at is None:

@@ -12,7 +12,6 @@ from pbx_plugin.domain.capacity import AWAY, UNLIMITED, Capacity
 from pbx_plugin.domain.commands import Command, Complain, Remember, Write
 from pbx_plugin.domain.entries import Entry, Gap, LegMoved, Marked
 from pbx_plugin.domain.losses import Loss
-from pbx_plugin.domain.policy import Announce
 
 UNHEARD = AWAY
 """Reason of the gap of a conversation that was found when the recorder came back."""
@@ -139,12 +138,3 @@ class Turn:
                 cause,
             )
         )
-
-    def announcement_over(self, capture: Capture, ok: bool, reason: str) -> None:
-        """Let a capture go on after its announcement, or fail where telling was a must."""
-        decided = (self.call.decided.get(user_id) for user_id in capture.user_ids)
-        needed = [last.decision.announce if last else self.call.policy.announce for last in decided]
-        if ok or Announce.OR_DO_NOT_RECORD not in needed:
-            self.set(replace(capture, phase=Phase.STARTING))
-        else:
-            self.miss(capture, Phase.FAILED, self.at, f"the announcement could not be played: {reason}")

@@ -24,6 +24,8 @@ from pbx_plugin.domain.toml_text import toml_value
 from pbx_plugin.services import numbering
 from pbx_plugin.services.directory import UNDEFINED, Department, RefusedError
 from pbx_plugin.services.policy_schedule import read_schedule, schedule_words
+from pbx_plugin.services.policy_telling import KEYS as TELLING_KEYS
+from pbx_plugin.services.policy_telling import read_telling, telling_words
 from pbx_plugin.services.policy_words import flag, one_of, table, text, texts, whole
 
 EVERYONE = "all"
@@ -85,6 +87,7 @@ def as_document(policy: PolicyVersion, names: Names) -> dict[str, Any]:
         "withdrawal_erases": policy.withdrawal_erases,
         "pause_seconds": policy.pause_seconds,
         "retention_days": policy.retention_days,
+        **telling_words(policy),
         "emergency_numbers": list(policy.emergency_numbers),
         "whitelisted_ddis": sorted(policy.whitelisted_ddis),
         "announce_rules": {RULE_NAMES[rule]: how.value for rule, how in sorted(policy.announce_rules.items())},
@@ -109,13 +112,13 @@ def from_document(document: Mapping[str, Any], number: int, names: Names) -> Pol
     Raises RefusedError naming the first key or value that cannot be: unknown keys, departments, groups and DDIs too.
     """
     known = {"country", "announce", "retention_days", "pause_seconds"}
-    known |= {"emergency_numbers", "whitelisted_ddis", "departments", "groups", *_TABLES}
+    known |= {"emergency_numbers", "whitelisted_ddis", "departments", "groups", *_TABLES, *TELLING_KEYS}
     for key in document:
         if key not in known and key not in _FLAGS:
             raise RefusedError(f"policy: {key!r} is not a setting: 'pbx-plugin policy show --draft' has them all")
     default = PolicyVersion(names.tenant.id)
     emergency = document.get("emergency_numbers", default.emergency_numbers)
-    flags = {name: flag(document.get(name, getattr(default, name)), name) for name in _FLAGS}
+    flags: dict[str, Any] = {name: flag(document.get(name, getattr(default, name)), name) for name in _FLAGS}
     return PolicyVersion(
         tenant_id=names.tenant.id,
         number=number,
@@ -137,6 +140,7 @@ def from_document(document: Mapping[str, Any], number: int, names: Names) -> Pol
         announce_directions=_announced(document.get("announce_directions", {})),
         retention_rules=_by_rule(document, "retention_rules", _days),
         retention_departments=_kept(document.get("retention_departments", {}), names),
+        **read_telling(document),
         **flags,
     )
 

@@ -39,6 +39,7 @@ class Asterisk:
         self.live: set[str] = set()
         self.recorded: list[str] = []
         self.told: list[str] = []
+        self.played: list[str] = []
         self.slow: dict[str, asyncio.Event] = {}
         self.away: Counter[str] = Counter()
         self.asked: list[str] = []
@@ -81,6 +82,7 @@ class Asterisk:
 
     async def play(self, channel: str, playback: str, media: str) -> None:
         await self._answer("play")
+        self.played.append(media)
         self.tell("PlaybackFinished", playback={"id": playback, "state": "done"})
 
     async def hangup(self, channel: str) -> None:

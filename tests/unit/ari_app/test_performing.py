@@ -6,6 +6,7 @@ import asyncio
 import threading
 from dataclasses import replace
 from datetime import timedelta
+from pathlib import Path
 
 import pytest
 from pbx_double import AT, MEDIA, START, STOP, Works, until
@@ -14,6 +15,7 @@ from pbx_plugin.ari_app import performer
 from pbx_plugin.asterisk.ari import AriUnreachableError
 from pbx_plugin.domain import commands as c
 from pbx_plugin.domain import entries as e
+from pbx_plugin.domain import happenings as h
 from pbx_plugin.services.ports import JournalError
 
 INTENT = c.Write((e.LegMoved("call", "T1", AT, "joined"),))
@@ -128,11 +130,35 @@ async def test_a_performer_that_is_done_keeps_nothing() -> None:
     await until(lambda: "CaptureStarted" in works.kinds())
     works.do(STOP)
     works.do(c.PlayTone("T1", "denied"))
-    works.do(c.PlayAnnouncement("other", ("T1",), "en"))
+    works.do(c.PlayAnnouncement("other", (c.Hearer("T1", "en"),)))
     await works.done()
     left = {name: value for name, value in vars(works.performer).items() if isinstance(value, dict | set)}
     assert not any(left.values()), left
     assert works.asterisk.signals._came == {}
+
+
+async def test_each_hears_the_announcement_in_their_own_language_and_who_cannot_is_named() -> None:
+    works = Works()
+    works.performer._find_sound = lambda language, name: Path(language) if language != "da" else None
+    works.do(c.PlayAnnouncement(MEDIA, (c.Hearer("T1", "sv"), c.Hearer("T2", "da"), c.Hearer("A1", "en"))))
+    await works.done()
+    (done,) = works.heard
+    assert isinstance(done, h.AnnouncementDone)
+    assert not done.ok
+    assert list(done.unheard) == ["T2"]
+    assert "prompts build" in done.reason
+    assert sorted(works.asterisk.played) == ["sound:en", "sound:sv"]
+
+
+async def test_a_phone_that_cannot_be_told_keeps_no_other_from_hearing_it() -> None:
+    works = Works()
+    works.asterisk.away["play"] = 1
+    works.do(c.PlayAnnouncement(MEDIA, (c.Hearer("T1", "sv"), c.Hearer("T2", "sv"))))
+    await works.done()
+    (done,) = works.heard
+    assert isinstance(done, h.AnnouncementDone)
+    assert done.unheard == {"T1": "play"}
+    assert works.asterisk.snoops == set()
 
 
 async def test_what_is_erased_is_booked_however_often_the_disk_must_be_asked() -> None:

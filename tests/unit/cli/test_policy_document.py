@@ -56,6 +56,7 @@ def policies(draw: st.DrawFn) -> tuple[PolicyVersion, Names]:
         announce=draw(st.sampled_from(Announce)),
         hold_closes_segment=draw(st.booleans()),
         withdrawal_erases=draw(st.booleans()),
+        announce_user=draw(st.frozensets(st.sampled_from(Direction))),
         retention_days=draw(st.integers(7, 365)),
         announce_rules=draw(st.dictionaries(st.sampled_from(RECORDING_RULES), st.sampled_from(Announce))),
         announce_directions=draw(
@@ -105,6 +106,8 @@ def test_a_policy_that_speaks_of_what_has_gone_shows_its_id_and_is_refused() -> 
 @pytest.mark.parametrize(
     ("document", "complaint"),
     [
+        ({"announce_user": ["sideways"]}, "no 'sideways'"),
+        ({"announce_user": "incoming"}, "list of texts"),
         ({"announce_rules": {"6": "best effort"}}, "no rule '6'"),
         ({"announce_rules": {"7": "softly"}}, "no 'softly'"),
         ({"announce_rules": {"7": "best effort", "whitelisted direct number": "no announcement"}}, "rule 7 twice"),
