@@ -17,6 +17,7 @@ from pbx_plugin.asterisk import cel, variables
 from pbx_plugin.asterisk.ami import AmiClient, AmiError, AmiUnreachableError
 from pbx_plugin.asterisk.install import FOLDER, DialplanInstaller, InstallError
 from pbx_plugin.asterisk.load import OPTIONAL
+from pbx_plugin.asterisk.places import MOST_CONTEXTS, Listing, includes, is_there
 from pbx_plugin.asterisk.render import version_of
 from pbx_plugin.cli.check import Check, fail, ok, warn
 from pbx_plugin.settings import Settings
@@ -146,6 +147,27 @@ def witness(settings: Settings) -> Check:
     return ok("witness", f"Asterisk writes its channel events ({written} bytes in {path})")
 
 
+def consent_places(settings: Settings, places: dict[str, str]) -> Iterator[Check]:
+    """Look whether the places in the administrator's dialplan exist to which consent numbers send callers.
+
+    ``places`` tells for each what leads there. A caller who is sent to one that does not exist is cut off.
+    """
+    if not places:
+        return
+    try:
+        there = asyncio.run(_exist(settings, list(places)))
+    except (AmiError, AmiUnreachableError) as error:
+        mend = "let the doctor ask the manager interface, see AMI above"
+        yield warn("consent targets", f"not known whether {', '.join(places)} exist: {error}", mend)
+        return
+    for place, told in places.items():
+        if place not in there:
+            mend = "write it into your dialplan, or give another target: 'pbx-plugin numbers set-consent'"
+            yield fail("consent targets", f"{told} leads to {place}, which Asterisk does not know", mend)
+    if len(there) == len(places):
+        yield ok("consent targets", f"Asterisk knows {', '.join(places)}")
+
+
 def bridge(settings: Settings, groups: list[str]) -> Check:
     """Look whether the bridge is there for these groups, which are set to be bridged."""
     told = ", ".join(groups)
@@ -255,3 +277,32 @@ async def _dialplan_version(settings: Settings) -> list[str]:
             # The context is not there: nothing of ours is loaded.
             return []
     return [answer["Extension"].removeprefix("v") for answer in answers if answer.get("Extension", "").startswith("v")]
+
+
+async def _exist(settings: Settings, places: list[str]) -> set[str]:
+    async with AmiClient(settings.ami, timeout=TIMEOUT) as client:
+        known: dict[str, Listing] = {}
+        found = set()
+        for place in places:
+            context, extension, priority = place.split(",")
+            if is_there(await _listings(client, context, known), extension, int(priority)):
+                found.add(place)
+    return found
+
+
+async def _listings(client: AmiClient, context: str, known: dict[str, Listing]) -> list[Listing]:
+    """Return what is in a context and in those that it includes, each once; nothing for one that is not there."""
+    todo = [context]
+    order: list[str] = []
+    while todo and len(order) < MOST_CONTEXTS:
+        name = todo.pop(0)
+        if name in order:
+            continue
+        order.append(name)
+        if name not in known:
+            try:
+                known[name] = await client.action({"Action": "ShowDialPlan", "Context": name})
+            except AmiError:
+                known[name] = []
+        todo += includes(known[name])
+    return [known[name] for name in order]

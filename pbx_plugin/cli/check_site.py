@@ -20,6 +20,7 @@ from pbx_plugin.domain.rulebook import Rulebook
 from pbx_plugin.prompts.library import ManifestError, PromptLibrary, read_manifest
 from pbx_plugin.prompts.texts import PromptTextError, load_texts
 from pbx_plugin.resources import resource_dir
+from pbx_plugin.services.numbers_service import leads_to
 from pbx_plugin.services.ports import JournalError, StoreUnavailableError
 from pbx_plugin.settings import Settings
 from pbx_plugin.storage.archive import scan_archive, scan_spool
@@ -117,6 +118,30 @@ def prompts(settings: Settings, rulebook: Rulebook) -> Check:
     if missing:
         return fail("prompts", f"missing or altered: {', '.join(missing)}", "run 'pbx-plugin prompts build'")
     return ok("prompts", f"{len(made)} prompts in {folder}")
+
+
+def consent_targets(rulebook: Rulebook) -> Iterator[Check]:
+    """Look whether somebody can answer where consent numbers send callers."""
+    rung = {member.group_id for member in rulebook.members}
+    silent = {group.id: f"group {group.name}" for group in rulebook.groups if group.id not in rung}
+    silent |= {user.id: f"user {user.extension}" for user in rulebook.users if not user.devices}
+    for number in rulebook.consent_numbers:
+        for answer in ("yes", "no"):
+            kind, target = leads_to(number, answer)
+            if target in silent:
+                told = f"{answer} on consent number {number.number} leads to {silent[target]}, where no phone rings"
+                yield warn("consent targets", told, f"give the {kind} a phone, or see 'pbx-plugin numbers set-consent'")
+
+
+def consent_places(rulebook: Rulebook) -> dict[str, str]:
+    """Return the places in the dialplan to which consent numbers send callers, and which answers lead there."""
+    found: dict[str, list[str]] = {}
+    for number in rulebook.consent_numbers:
+        for answer in ("yes", "no"):
+            kind, target = leads_to(number, answer)
+            if kind == "dialplan":
+                found.setdefault(target, []).append(f"{answer} on consent number {number.number}")
+    return {place: " and ".join(answers) for place, answers in found.items()}
 
 
 def journal(settings: Settings) -> Iterator[Check]:

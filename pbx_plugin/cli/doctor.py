@@ -64,6 +64,8 @@ def examine() -> Iterator[Check]:
         bridged = [group.name for group in rulebook.groups if group.bridging.on]
         if bridged:
             yield check_asterisk.bridge(settings, bridged)
+        yield from check_site.consent_targets(rulebook)
+        yield from check_asterisk.consent_places(settings, check_site.consent_places(rulebook))
         yield from _dialplan(settings)
 
 

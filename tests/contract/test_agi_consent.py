@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import time
 from collections.abc import Iterator
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
@@ -82,9 +83,10 @@ class Source:
         return self.rulebook
 
 
-def write_prompts(folder: Path) -> None:
+def write_prompts(folder: Path, more: tuple[str, ...] = ()) -> None:
     """Lay down prompts without speaking them: what counts here is which file is played."""
     told = {"da/consent-n1": 7, "da/again-wrong": 0, "en/again-silence": 0, "en/thanks-yes": 0, "en/thanks-no": 0}
+    told |= {key: 7 if "consent" in key else 0 for key in more}
     for key in told:
         (folder / key).parent.mkdir(parents=True, exist_ok=True)
         (folder / f"{key}.wav").write_bytes(SOUND)
@@ -349,3 +351,90 @@ def test_without_a_rulebook_nobody_is_asked_and_with_one_everybody(tmp_path: Pat
             assert time.monotonic() < until
     finally:
         site.service.stop()
+
+
+SPOKEN = (
+    "sv/consent-n1",
+    "sv/thanks-yes",
+    "sv/again-wrong",
+    "en/consent-n1",
+    "en/language-9",
+    "sv/language-8",
+    "da/language-7",
+)
+
+
+@pytest.fixture
+def polyglot(tmp_path: Path) -> Iterator[Site]:
+    """A Danish number that speaks Swedish to Swedes, and lets keys choose English, Swedish, Danish and Finnish."""
+    keys = (("9", "en"), ("8", "sv"), ("7", "da"), ("6", "fi"))
+    number = replace(NUMBER, language="da", by_country=(("SE", "sv"), ("FI", "fi")), by_key=keys)
+    running = Site(tmp_path, replace(RULEBOOK, consent_numbers=(number,)))
+    write_prompts(running.prompts, SPOKEN)
+    running.service.start()
+    yield running
+    running.service.stop()
+
+
+def heard(site: Site, asterisk: SpokenAsterisk) -> list[str]:
+    return [path.removeprefix(f"{site.prompts}/") for path in asterisk.played]
+
+
+@pytest.mark.parametrize(
+    ("caller", "language"),
+    [
+        ("+46701234567", "sv"),
+        ("0046701234567", "sv"),
+        ("+4531200118", "da"),
+        ("31200118", "da"),
+        ("", "da"),
+        ("anonymous", "da"),
+        # A language in which nobody has spoken the question.
+        ("+358401234567", "da"),
+    ],
+)
+def test_a_caller_hears_the_language_of_their_country(polyglot: Site, caller: str, language: str) -> None:
+    asterisk = polyglot.call(SILENCE, SILENCE, "1", agi_callerid=caller)
+
+    assert [path for path in heard(polyglot, asterisk) if "consent" in path] == [f"{language}/consent-n1"]
+    (evidence,) = polyglot.journal.consents()
+    assert (evidence.language, evidence.outcome) == (language, "given")
+
+
+def test_each_language_is_offered_in_itself_and_the_one_spoken_is_not(polyglot: Site) -> None:
+    asterisk = polyglot.call(SILENCE, SILENCE, "1", agi_callerid="+46701234567")
+
+    assert heard(polyglot, asterisk) == ["en/language-9", "da/language-7", "sv/consent-n1", "sv/thanks-yes"]
+
+
+def test_a_key_chooses_the_language_and_the_evidence_names_what_was_heard_in_it(polyglot: Site) -> None:
+    asterisk = polyglot.call("8", "5", SILENCE, "1")
+
+    assert heard(polyglot, asterisk) == [
+        "en/language-9", "sv/consent-n1", "sv/again-wrong", "sv/consent-n1", "sv/thanks-yes",
+    ]  # fmt: skip
+    (evidence,) = polyglot.journal.consents()
+    assert (evidence.language, evidence.digits, evidence.prompt_sha256) == ("sv", "851", SOUND_SHA256)
+
+
+def test_a_yes_before_the_question_was_heard_is_no_consent(polyglot: Site) -> None:
+    assert_not_recordable(polyglot.call("1", HANGS_UP))
+    (evidence,) = polyglot.journal.consents()
+    assert (evidence.outcome, evidence.digits) == ("hung up", "1")
+
+
+def test_an_offer_that_is_missing_is_passed_over(polyglot: Site) -> None:
+    (polyglot.prompts / "sv/language-8.wav").unlink()
+    asterisk = polyglot.call(SILENCE, "1")
+
+    assert heard(polyglot, asterisk) == ["en/language-9", "da/consent-n1", "en/thanks-yes"]
+
+
+def test_without_the_question_in_the_caller_s_language_it_is_put_in_the_number_s_own(polyglot: Site) -> None:
+    (polyglot.prompts / "sv/consent-n1.wav").unlink()
+    asterisk = polyglot.call(SILENCE, "8", "1", agi_callerid="+46701234567")
+
+    # Nobody can choose it either: 8 is a wrong key now.
+    assert heard(polyglot, asterisk)[:2] == ["en/language-9", "da/consent-n1"]
+    (evidence,) = polyglot.journal.consents()
+    assert evidence.language == "da"

@@ -1,9 +1,11 @@
 """A real Asterisk takes the generated files, holds exactly what they say, and does what they mean."""
 
+import re
 import socketserver
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
 import pytest
@@ -13,6 +15,11 @@ from pbx_plugin.asterisk.install import NAMES, DialplanInstaller, Installed, Ins
 from pbx_plugin.asterisk.load import AmiLoader
 from pbx_plugin.asterisk.render import version_of
 from pbx_plugin.asterisk.variables import FEATURES
+from pbx_plugin.cli import check_asterisk
+from pbx_plugin.cli.check import Health
+from pbx_plugin.cli.check_site import consent_places
+from pbx_plugin.domain.rulebook import Rulebook
+from pbx_plugin.settings import Settings
 
 NOON = datetime(2026, 11, 22, 12, tzinfo=UTC)
 
@@ -200,3 +207,37 @@ def test_rolled_back_to_nothing_asterisk_has_only_the_administrators_own(
     assert "pbxrec-toggle" not in running.asterisk.rx("features show")
     assert "No such queue" in running.asterisk.rx("queue show asked")
     assert "own" in running.asterisk.rx("features show")
+
+
+@pytest.fixture
+def leading_elsewhere(running: Site, installer: DialplanInstaller) -> Rulebook:
+    """The ordinary company, whose consent number leads to a user for yes and into the administrator's plan for no."""
+    rulebook = company()
+    (number,) = rulebook.consent_numbers
+    elsewhere = replace(number, yes_group_id="", yes_user_id="00000000", no_group_id="", no_place="probe,presented,4")
+    rulebook = replace(rulebook, consent_numbers=(elsewhere,))
+    installer.install(running.generated(rulebook), NOON + timedelta(hours=2))
+    return rulebook
+
+
+def test_yes_leads_to_a_user_and_no_to_a_place_of_the_administrators(
+    running: Site, leading_elsewhere: Rulebook
+) -> None:
+    with consent_service(running, "no"):
+        assert running.probe("call-7000") == "required/a000/"
+    with consent_service(running, "yes"):
+        assert running.probe("call-7000") == "required//"
+    gone_to = re.findall(r'Executing \[7000@.*\] Goto\(".*", "(.*)"\)', running.asterisk.log_path.read_text())
+    assert gone_to[-2:] == ["probe,presented,4", "pbxrec-inside,101,1"]
+
+
+def test_the_doctor_asks_asterisk_whether_the_places_exist(running: Site, leading_elsewhere: Rulebook) -> None:
+    settings = Settings(ami=running.ami)
+    places = consent_places(leading_elsewhere)
+    assert places == {"probe,presented,4": "no on consent number 7000"}
+    (good,) = check_asterisk.consent_places(settings, places | {"pbxrec-users,112,1": "yes", "probe,call-99,2": "no"})
+    assert (good.health, good.name) == (Health.OK, "consent targets")
+    absent = {"probe,presented,99": "a", "probe,nothing,1": "b", "not-there,s,1": "c"}
+    found = list(check_asterisk.consent_places(settings, absent))
+    assert [(one.health, one.what.split(" leads")[0]) for one in found] == [(Health.FAIL, told) for told in "abc"]
+    assert list(check_asterisk.consent_places(settings, {})) == []

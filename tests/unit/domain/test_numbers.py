@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from pbx_plugin.domain.call import Number
 from pbx_plugin.domain.emergency import is_emergency
-from pbx_plugin.domain.numbers import LONGEST, dial_string, number_key, parse_number, spellings
+from pbx_plugin.domain.numbers import LONGEST, dial_string, number_key, parse_number, region_of, spellings
 
 LIST = ("112", "911", "999", "000")
 
@@ -173,3 +173,30 @@ def test_plain_digits_are_compared_as_any_other_spelling_of_them_is(digits: str,
         assert number_key(digits) == number_key(blank.format(digits))
     assert len(number_key(digits)) <= LONGEST
     assert not digits.startswith("001") or len(digits) > LONGEST or number_key(digits) == f"+{digits[2:]}"
+
+
+@pytest.mark.parametrize(
+    ("e164", "region"),
+    [
+        ("+46701234567", "SE"),
+        ("+4531200118", "DK"),
+        ("+12125550123", "US"),
+        ("+14165550123", "CA"),
+        ("+441481960194", "GG"),
+        ("+4912345", "DE"),
+        # Codes that are no country's, and what is no number.
+        ("+80012345678", ""),
+        ("+999123456789", ""),
+        ("31200118", ""),
+        ("", ""),
+        ("+", ""),
+    ],
+)
+def test_a_number_says_which_country_it_is_of(e164: str, region: str) -> None:
+    assert region_of(e164) == region
+
+
+@given(st.text(max_size=40))
+def test_no_text_is_a_country_it_should_not_be(text: str) -> None:
+    region = region_of(text)
+    assert region == "" or (len(region) == 2 and region.isupper())
