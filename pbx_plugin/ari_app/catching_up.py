@@ -79,7 +79,8 @@ class CatchingUp:
         until = asyncio.get_running_loop().time() + PATIENCE
         while True:
             over = await self._over(board, testimony, deaf_since)
-            retelling.tell(testimony.events, over, listed_at)
+            for _ in retelling.steps(testimony.events, over, listed_at):
+                await asyncio.sleep(0)  # the connection is to be kept alive meanwhile
             left = unexplained(board.calls.values(), channels, bridges)
             if not left or asyncio.get_running_loop().time() > until:
                 return left

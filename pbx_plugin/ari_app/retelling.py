@@ -23,6 +23,9 @@ was is not told again."""
 SAME_PRESS = timedelta(milliseconds=50)
 """A press's own event, and what the log says of it, are not further apart."""
 
+AT_A_TIME = 50
+"""Events that are told in one go."""
+
 
 class Retelling:
     """One look back over the log. ``deaf_since`` is the moment last heard."""
@@ -49,14 +52,21 @@ class Retelling:
 
     def tell(self, events: Iterable[CelEvent], over: Collection[str], until: datetime) -> None:
         """Tell what is new in ``events``, which begin where they did before. ``over`` are calls that ended long ago."""
+        for _ in self.steps(events, over, until):
+            pass
+
+    def steps(self, events: Iterable[CelEvent], over: Collection[str], until: datetime) -> Iterator[None]:
+        """Tell as :meth:`tell` does, and stop now and then: an hour of many calls takes seconds, and others wait."""
         listed = [event for event in events if event.at <= until]
-        for event in listed[self._told :]:
+        for number, event in enumerate(listed[self._told :], 1):
             self._let_time_pass(event.at)
             heard = self._was_heard(event, over)
             if heard or event.kind == "CHAN_START":
                 self._seen.add(event.channel)
             if not heard:
                 self._happen(event)
+            if number % AT_A_TIME == 0:
+                yield
         self._told = len(listed)
         self._let_time_pass(until)
 
@@ -79,7 +89,9 @@ class Retelling:
 
     def _let_time_pass(self, until: datetime) -> None:
         """Say what comes of itself before ``until``: that a move is over, or a pause."""
-        for call_id, call in tuple(self._board.calls.items()):
+        calls = self._board.calls.items()
+        waiting = [(call_id, call) for call_id, call in calls if call.unsettled is not None or call.pauses]
+        for call_id, call in waiting:
             for happening in tuple(_due(call, until)):
                 if call_id in self._board.calls:
                     self._board.happen(happening)

@@ -11,7 +11,7 @@ import pytest
 from call_story import NOON, Story
 
 from pbx_plugin.ari_app.resync import changed_unheard, missed, unexplained
-from pbx_plugin.ari_app.retelling import Retelling
+from pbx_plugin.ari_app.retelling import AT_A_TIME, Retelling
 from pbx_plugin.ari_app.witness import Witness
 from pbx_plugin.asterisk.cel import FORMAT, CelEvent, events_in
 from pbx_plugin.domain import entries as e
@@ -60,6 +60,21 @@ def retold(story: Story, text: str, deaf: float, until: float, over: Iterable[st
     retelling.tell(tuple(events_in(written(text))), frozenset(over), at(until))
     story.board.away = False
     return retelling
+
+
+def test_a_long_absence_is_told_bit_by_bit_and_ends_as_if_told_at_once() -> None:
+    text = "\n".join(
+        f"{n} start X{n} 101 X{n}\n{n} start Y{n} 102 X{n}\n{n} enter X{n} B{n} X{n}\n{n}.1 enter Y{n} B{n} X{n}\n"
+        f"{n}.9 end X{n} x X{n}\n{n}.9 end Y{n} x X{n}"
+        for n in range(1, 51)
+    )
+    at_once, bit_by_bit = Story(), Story()
+    retold(at_once, text, 0, 60)
+    bit_by_bit.board.away = True
+    steps = Retelling(bit_by_bit.board, at(0)).steps(tuple(events_in(written(text))), frozenset(), at(60))
+    assert len(list(steps)) == 300 // AT_A_TIME
+    assert bit_by_bit.missed() == at_once.missed()
+    assert len(at_once.missed()) == 100
 
 
 def test_who_must_not_be_recorded_ends_the_recording_at_the_moment_of_coming() -> None:
