@@ -11,9 +11,12 @@ import typer
 
 from pbx_plugin.cli import speech
 from pbx_plugin.cli.frame import WIDE, Company, Json, records
-from pbx_plugin.db.views import CallDetail, CallView, DecisionView
-from pbx_plugin.domain.explain import explain as in_plain_words
+from pbx_plugin.db.queries import NotFoundError
+from pbx_plugin.db.views import CallDetail, CallView
 from pbx_plugin.services.directory import RefusedError
+from pbx_plugin.services.explanation import explain_call, explain_untold
+from pbx_plugin.settings import load_settings
+from pbx_plugin.storage.journal_peek import waiting_entries
 
 app = typer.Typer(help="Calls, recorded or not.", no_args_is_help=True, context_settings=WIDE)
 
@@ -81,24 +84,44 @@ def show(call: Name, json: Json = False, tenant: Company = "") -> None:
 def explain(call: Name, json: Json = False, tenant: Company = "") -> None:
     """Say in plain words why a call was or was not recorded: the rule that decided, and those it beat."""
     with records(tenant) as (queries, company):
-        detail = queries.call_anyhow(call, company.id)
         names = queries.names(company.id)
-    explained = [(decision, _words(decision, names)) for decision in detail.decisions]
+        try:
+            detail = queries.call_anyhow(call, company.id)
+            told = explain_call(asdict(detail), names)
+        except NotFoundError:
+            found = _from_the_journal(call, company.id, names)
+            if found is None:
+                raise
+            detail, told = None, found
     if json:
-        plain = [{**asdict(decision), "words": words} for decision, words in explained]
-        speech.say_json({"call": asdict(detail.call), "decisions": plain})
+        speech.say_json(told)
         return
-    _show_call(detail)
-    if not explained:
-        answer = (
-            "Nobody answered: nothing was decided." if detail.call.outcome == "not answered" else "Not decided yet."
-        )
-        speech.line(answer)
-    for decision, words in explained:
+    if detail is not None:
+        _show_call(detail)
+    else:
+        speech.fields({"call": told["call"]["call_id"], "began (UTC)": told["call"]["began_at"]})
+    speech.line()
+    for sentence in told["words"]:
+        speech.line(sentence)
+    for decision in told["decisions"]:
         speech.line()
-        speech.line(f"{speech.safe(decision.at)} UTC")
-        for sentence in words:
+        speech.line(f"{speech.safe(decision['at'])} UTC")
+        for sentence in decision["words"]:
             speech.line(f"  {sentence}")
+    steps = sorted((*told["announcements"], *told["codes"]), key=lambda step: step["at"])
+    _section(
+        "announcements and codes", ("at (UTC)", "what", "detail"), [(s["at"], s["what"], s["detail"]) for s in steps]
+    )
+
+
+def _from_the_journal(call: str, tenant_id: str, names: Mapping[str, str]) -> dict[str, Any] | None:
+    """Return what the journals say of a call that the database was not told of, None where they say nothing."""
+    try:
+        waiting = list(waiting_entries(load_settings().paths.journal))
+    except OSError:
+        # Whoever may not read the journal is told that the call is not known, which is all that they may know.
+        return None
+    return explain_untold(waiting, call, tenant_id, names)
 
 
 def moment(text: str) -> datetime | None:
@@ -111,18 +134,6 @@ def moment(text: str) -> datetime | None:
         return at.replace(tzinfo=UTC) if at.tzinfo is None else at.astimezone(UTC)
     except (ValueError, OverflowError) as error:
         raise RefusedError(f"--since {text!r} is not a date: write it as 2030-12-31 or 2030-12-31T12:00Z") from error
-
-
-def _words(decision: DecisionView, names: Mapping[str, str]) -> list[str]:
-    return in_plain_words(
-        verdict=decision.verdict,
-        rule=decision.rule,
-        rule_name=decision.rule_name,
-        policy_version=decision.policy_version,
-        facts=decision.facts,
-        trace=decision.trace,
-        names=names,
-    )
 
 
 def _show_call(detail: CallDetail) -> None:

@@ -15,6 +15,7 @@ from pbx_plugin.domain.entries import Decided
 from pbx_plugin.domain.policy import Announce
 
 Data = dict[str, Any]
+LAST_RULE = 13
 
 _HAPPENED = {
     "record": "to be recorded",
@@ -163,7 +164,11 @@ def explain(
     passed = (
         f"Rule {step['rule']} ({step['name']}) did not match: {_named(step['why'], known)}." for step in trace[:-1]
     )
-    return [*lines, *passed]
+    lines += passed
+    if rule < LAST_RULE:
+        rest = f"Rule {LAST_RULE} was" if rule + 1 == LAST_RULE else f"Rules {rule + 1} to {LAST_RULE} were"
+        lines.append(f"{rest} not asked: the first rule that matches decides.")
+    return lines
 
 
 def _named(why: str, names: Mapping[str, str]) -> str:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 from datetime import timedelta
 from pathlib import Path
+from typing import Any
 
 import pytest
 from call_entries import NOON, after, began, closed, consent_taken, decided, intended, started, stored, whole_call
@@ -15,10 +16,11 @@ from pbx_plugin.db.engine import make_engine
 from pbx_plugin.domain.call import Consent, ConsentBy, Direction, Marks, Mode, Number, Party, User
 from pbx_plugin.domain.decide import decide
 from pbx_plugin.domain.decision import Facts
-from pbx_plugin.domain.entries import CallEnded, Entry, Gap
+from pbx_plugin.domain.entries import CallEnded, CallMerged, Decided, Entry, Gap, LegMoved
 from pbx_plugin.domain.exclusions import ExclusionIndex
 from pbx_plugin.domain.explain import facts_as_dict, trace_as_list
 from pbx_plugin.domain.policy import GroupPolicy, PolicyVersion
+from pbx_plugin.storage.journal import FileJournal
 
 EVIL = "31\x1b[2J200118\u202e"
 
@@ -38,7 +40,7 @@ def tell(site: Site, *entries: Entry) -> None:
     engine.dispose()
 
 
-def real_decision(group: str) -> Entry:
+def real_decision(group: str) -> Decided:
     """What the recorder writes when a caller pressed 1 and an on-demand user answered in the recorded group."""
     user = User("user-1", "tenant-1", "Anna", "101", Mode.ON_DEMAND, enrolled=True)
     caller = Party(Number("31200118", "+4531200118"))
@@ -113,6 +115,62 @@ def test_explain_tells_the_rule_in_plain_words_and_names_the_group(called: Site)
 def test_explain_of_an_unanswered_call_says_that_nobody_answered(site: Site) -> None:
     tell(site, began(), CallEnded("call-1", NOON, "not answered"))
     assert "Nobody answered" in site.does("explain", "call-1").out
+
+
+def test_explain_says_why_nothing_was_decided(site: Site) -> None:
+    tell(
+        site,
+        began(),
+        CallEnded("call-1", NOON, "answered"),
+        began("call-2", linkedid="1700000000.7", off_at_start=True),
+        began("call-3", linkedid="1700000000.9"),
+        CallMerged("call-1", "call-3", NOON),
+    )
+    assert "by no user of the company" in site.does("explain", "call-1").out
+    waiting = site.does("explain", "call-2").out
+    assert "Recording was off when the call began" in waiting
+    assert "Nobody has answered yet" in waiting
+    assert "became part of call call-1" in site.does("explain", "call-3").out
+
+
+def test_explain_tells_what_became_of_the_decision(called: Site) -> None:
+    out = called.does("explain", "call-1").out
+    assert "Recording recordin of Anna from 12:00:04 UTC: stored (hung up)." in out
+    assert "no room" in out
+    data = called.does("explain", "call-1", "--json").data
+    assert sorted(data) == [
+        "announcements", "call", "codes", "consents", "decisions", "gaps", "recordings", "words",
+    ]  # fmt: skip
+    assert data["gaps"][0]["reason"] == "no room"
+    assert data["consents"][0]["outcome"] == "given"
+    assert "Rules 10 to 13 were not asked" in out
+
+
+def test_explain_of_a_call_that_only_the_journal_knows(site: Site) -> None:
+    tenant = site.rows()["tenant"][0][0]
+    group = "g-1"
+    journal = FileJournal(site.state / "journal", "recorder", None)
+    codes = LegMoved("call-9", "1700000000.2", after(5), "toggle", "on\x1b[2J")
+    for entry in (
+        began("call-9", linkedid="1700000000.90"),
+        replace(real_decision(group), call_id="call-9", decision_id="d-9"),
+        codes,
+        replace(intended(call_id="call-9"), tenant_id=tenant),
+        Gap("gap-9", "call-9", tenant, "user-1", after(7), None, "no room"),
+        began("theirs", linkedid="1700000000.91"),
+    ):
+        own = tenant if getattr(entry, "call_id", "") == "call-9" else "another"
+        whose: Any = entry
+        journal.append(replace(whose, tenant_id=own) if hasattr(entry, "tenant_id") else entry)
+    journal.close()
+    for name in ("call-9", "1700000000.90"):
+        out = site.does("explain", name).out
+        for part in ("Rule 9", "Anna (101", "no room", "from the journal", "toggle"):
+            assert part in out
+        assert "\x1b" not in out
+    assert site.does("explain", "call-9", "--json").data["decisions"][0]["rule"] == 9
+    assert site("explain", "theirs").code == 2
+    assert site("explain", "call-8").code == 2
 
 
 def test_consent_evidence_is_shown_with_what_was_heard(called: Site) -> None:

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import re
+from dataclasses import asdict
 from datetime import datetime
-from typing import Annotated, Any
+from typing import Annotated, Any, TypeVar
 
 from fastapi import APIRouter, Depends, Response
 from pydantic import Field, StringConstraints
@@ -13,14 +14,16 @@ from pbx_plugin.api.caller import Caller, Needs
 from pbx_plugin.api.problems import ProblemError, documented
 from pbx_plugin.api.words import Body, Cursor, Limit, Name, Page, Shown, Since, Until, Word, page_of, span
 from pbx_plugin.db.models_api import TAG_LENGTH
-from pbx_plugin.db.views import CallDetail, DecisionView
-from pbx_plugin.domain.explain import explain as in_plain_words
+from pbx_plugin.db.views import CallDetail
+from pbx_plugin.services.explanation import explain_call
 from pbx_plugin.services.tokens import Scope
 
 router = APIRouter(prefix="/v1/calls", tags=["calls"])
 
 Reader = Annotated[Caller, Depends(Needs(Scope.CALLS_READ))]
 Tagger = Annotated[Caller, Depends(Needs(Scope.TAGS_WRITE))]
+
+_Kind = TypeVar("_Kind", bound=Shown)
 
 _LINKEDID = re.compile(r"[A-Za-z0-9_.-]{0,100}[0-9]{5,}\.[0-9]+")
 """How Asterisk names a call: seconds and a counter, behind the system's own name where it has one."""
@@ -119,10 +122,19 @@ class CallWhole(Shown):
 
 
 class Explanation(Shown):
-    """Why a call was or was not recorded."""
+    """Why a call was or was not recorded: each decision, and what became of it.
+
+    ``words`` are of the call as a whole; also why nothing was decided, where that is so.
+    """
 
     call: CallShown
+    words: list[str]
     decisions: list[DecisionShown]
+    announcements: list[StepShown]
+    codes: list[StepShown]
+    recording_ids: list[str]
+    receipt_ids: list[str]
+    gaps: list[GapShown]
 
 
 TagText = Annotated[Word, StringConstraints(max_length=TAG_LENGTH)]
@@ -165,8 +177,17 @@ def explain(caller: Reader, call: Name) -> Explanation:
     """Say why a call was or was not recorded: the rule that decided, and those it beat."""
     detail = caller.site.queries.exact_call(call, caller.tenant.id)
     names = caller.site.queries.names(caller.tenant.id)
-    decisions = [_decision(decision, names) for decision in detail.decisions]
-    return Explanation(call=CallShown.model_validate(detail.call), decisions=decisions)
+    told = explain_call(asdict(detail), names)
+    return Explanation(
+        call=CallShown.model_validate(detail.call),
+        words=told["words"],
+        decisions=[_of(DecisionShown, decision) for decision in told["decisions"]],
+        announcements=[_of(StepShown, step) for step in told["announcements"]],
+        codes=[_of(StepShown, step) for step in told["codes"]],
+        recording_ids=[recording.recording_id for recording in detail.recordings],
+        receipt_ids=[consent.evidence_id for consent in detail.consents],
+        gaps=[GapShown.model_validate(gap) for gap in detail.gaps],
+    )
 
 
 @router.get("/{call}/tags", responses=documented(404))
@@ -200,15 +221,5 @@ def _tags_of(caller: Caller, detail: CallDetail) -> list[str]:
     return list(caller.site.remarks.tags(caller.tenant.id, names))
 
 
-def _decision(decision: DecisionView, names: dict[str, str]) -> DecisionShown:
-    words = in_plain_words(
-        verdict=decision.verdict,
-        rule=decision.rule,
-        rule_name=decision.rule_name,
-        policy_version=decision.policy_version,
-        facts=decision.facts,
-        trace=decision.trace,
-        names=names,
-    )
-    fields = [name for name in DecisionShown.model_fields if name != "words"]
-    return DecisionShown(**{name: getattr(decision, name) for name in fields}, words=words)
+def _of(kind: type[_Kind], data: dict[str, Any]) -> _Kind:
+    return kind(**{name: data[name] for name in kind.model_fields})

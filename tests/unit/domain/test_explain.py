@@ -10,8 +10,9 @@ from decision_builder import AT, DDI, Situation, a_colleague, a_user, incoming, 
 from decision_cases import all_cases
 
 from pbx_plugin.domain.call import Consent, Direction, Mode, Switch
+from pbx_plugin.domain.decide import RULES
 from pbx_plugin.domain.entries import Decided
-from pbx_plugin.domain.explain import explain, explain_entry, facts_as_dict, facts_from_dict, trace_as_list
+from pbx_plugin.domain.explain import LAST_RULE, explain, explain_entry, facts_as_dict, facts_from_dict, trace_as_list
 from pbx_plugin.domain.policy import Announce, GroupPolicy
 
 
@@ -49,7 +50,16 @@ def test_a_consented_recording_in_plain_words() -> None:
         "Rule 6 (recording off) did not match: recording was on when the call began.",
         "Rule 7 (whitelisted direct number) did not match: the direct number +4533445566 is not whitelisted.",
         "Rule 8 (group always recorded) did not match: the call was not presented to a group that is always recorded.",
+        "Rules 10 to 13 were not asked: the first rule that matches decides.",
     ]
+
+
+def test_every_rule_of_the_table_is_told_of_or_named_as_not_asked() -> None:
+    assert RULES[-1].number == LAST_RULE
+    for case in all_cases():
+        last = told(case.situation)[-1]
+        rest = {12: "Rule 13 was not asked", 13: "Rule 12 (user on demand) did not match"}
+        assert last.startswith(rest.get(case.rule, f"Rules {case.rule + 1} to 13 were not asked"))
 
 
 @pytest.mark.parametrize(
