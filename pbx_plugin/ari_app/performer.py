@@ -24,8 +24,9 @@ from pbx_plugin.asterisk import variables
 from pbx_plugin.clock import now
 from pbx_plugin.domain import commands as c
 from pbx_plugin.domain import happenings as h
+from pbx_plugin.domain.beeping import TONE_BEEP
 from pbx_plugin.domain.callstate import CallState
-from pbx_plugin.domain.entries import CallRemembered, Entry, Gap, RecordingClosed, RecordingErased
+from pbx_plugin.domain.entries import CallRemembered, Entry, Gap, LegMoved, RecordingClosed, RecordingErased
 from pbx_plugin.domain.losses import UNWATCHED, Loss, loss
 from pbx_plugin.domain.settling import SETTLES_WITHIN
 from pbx_plugin.services.callmemory import remember
@@ -93,6 +94,10 @@ class Performer:
         """End a capture, at once; CaptureEnded follows. ``perform`` sees to it for calls of this run."""
         self._stopping.add(wanted.media)
         self._spawn(self._stop(wanted))
+
+    def beep(self, call: CallState, channel: str) -> None:
+        """Let one party hear that they are being recorded; whether they did is told in the call's time line."""
+        self._spawn(self._remind(call, channel))
 
     def finish_orphan(self, media: OpenMedia, at: datetime) -> None:
         """End and finalise a segment whose call nobody remembers, from what the books say of it."""
@@ -292,6 +297,20 @@ class Performer:
             await self._tell(wanted.channel, sound, "tone")
         except CaptureError as error:
             log.info("a tone was not heard", tone=wanted.tone, channel=wanted.channel, error=str(error))
+
+    async def _remind(self, call: CallState, channel: str) -> None:
+        began = now() - call.clock_off
+        sound = await asyncio.to_thread(self._find_sound, "", TONE_BEEP)
+        came = "heard" if sound else f"not heard: the tone '{TONE_BEEP}' is missing: run 'pbx-plugin prompts build'"
+        try:
+            if sound is not None:
+                await self._tell(channel, sound, "tone")
+        except CaptureError as error:
+            came = f"not heard: {error}"
+        try:
+            await self._append([LegMoved(call.call_id, channel, began, TONE_BEEP, came)])
+        except JournalError as error:
+            log.warning("a beep is not in the books", call=call.call_id, beep=came, error=str(error))
 
     async def _tell(self, channel: str, sound: Path, what: str) -> None:
         await self._capturing.whisper(channel, f"{variables.SNOOP_PREFIX}{uuid4()}-{what}", sound)

@@ -10,6 +10,7 @@ from typing import Any
 
 import structlog
 
+from pbx_plugin.ari_app.beeping import Beeper
 from pbx_plugin.ari_app.capturing import Capturing, media_of_snoop
 from pbx_plugin.ari_app.catching_up import CatchingUp, started_at
 from pbx_plugin.ari_app.clock_watch import ClockWatch
@@ -75,6 +76,7 @@ class RecorderApp:
         self._signals = Signals()
         self._capturing = Capturing(ari, settings.ari.app, self._signals)
         self._performer = Performer(self._capturing, finalising, journal, find_sound, self._happen)
+        self._beeper = Beeper(self._performer.beep)
         self._switchboard: Switchboard | None = None
         self._watch: CaptureWatch | None = None
         self._revision = -1
@@ -156,6 +158,15 @@ class RecorderApp:
             self._look_at_clock()
             if self._switchboard is not None:
                 self._switchboard.time_passed(now())
+                self._remind()
+
+    def _remind(self) -> None:
+        if self._switchboard is None or self._switchboard.away:
+            return
+        try:
+            self._beeper.look(tuple(self._switchboard.calls.values()), now())
+        except Exception:
+            log.exception("beeps could not be told")
 
     def _look_at_clock(self) -> None:
         by = self._clock.look()

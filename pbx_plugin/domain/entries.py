@@ -87,7 +87,7 @@ class LegSeen:
 @dataclass(frozen=True, slots=True)
 class LegMoved:
     """One step of the call's time line: ``what`` is ringing, joined, left, hold, unhold, toggle, pause, withdrawal,
-    announcement, clock, gone."""
+    announcement, beep, clock, gone."""
 
     call_id: str
     channel_id: str

@@ -41,6 +41,14 @@ class Announce(StrEnum):
     NONE = "no announcement"
 
 
+class BeepTo(StrEnum):
+    """Who hears the periodic beep while a call is recorded: the users it is recorded for, or whom they talk to."""
+
+    OTHER = "other party"
+    USER = "user"
+    BOTH = "both"
+
+
 @dataclass(frozen=True, slots=True)
 class HuntGroup:
     """A queue or ring group: ``number`` is what is dialled, ``name`` is the queue's name in Asterisk."""
@@ -87,7 +95,8 @@ class PolicyVersion:
 
     How hard somebody is told, and how many days are kept, is said for the company, and may be said otherwise for a
     rule's number, a direction or a department (:func:`announce_for`, :func:`pbx_plugin.domain.retention.days_of`).
-    On calls of the directions in ``announce_user`` the users are told as well.
+    On calls of the directions in ``announce_user`` the users are told as well. Every ``beep_seconds`` (0: never)
+    ``beep_to`` hear a beep while they are recorded.
     """
 
     tenant_id: str
@@ -110,6 +119,8 @@ class PolicyVersion:
     retention_rules: dict[int, int] = field(default_factory=dict)
     retention_departments: dict[str, int] = field(default_factory=dict)
     announce_user: frozenset[Direction] = frozenset()
+    beep_seconds: int = 0
+    beep_to: BeepTo = BeepTo.BOTH
 
 
 RECORDING_RULES = (7, 8, 9, 10, 11, 12)

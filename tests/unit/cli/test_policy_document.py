@@ -12,6 +12,7 @@ from pbx_plugin.domain.call import Direction
 from pbx_plugin.domain.policy import (
     RECORDING_RULES,
     Announce,
+    BeepTo,
     DepartmentRule,
     GroupKind,
     GroupPolicy,
@@ -57,6 +58,8 @@ def policies(draw: st.DrawFn) -> tuple[PolicyVersion, Names]:
         hold_closes_segment=draw(st.booleans()),
         withdrawal_erases=draw(st.booleans()),
         announce_user=draw(st.frozensets(st.sampled_from(Direction))),
+        beep_seconds=draw(st.sampled_from([0, 10, 15, 120])),
+        beep_to=draw(st.sampled_from(BeepTo)),
         retention_days=draw(st.integers(7, 365)),
         announce_rules=draw(st.dictionaries(st.sampled_from(RECORDING_RULES), st.sampled_from(Announce))),
         announce_directions=draw(
@@ -106,6 +109,10 @@ def test_a_policy_that_speaks_of_what_has_gone_shows_its_id_and_is_refused() -> 
 @pytest.mark.parametrize(
     ("document", "complaint"),
     [
+        ({"beep_seconds": 9}, "10 to 120"),
+        ({"beep_seconds": 121}, "10 to 120"),
+        ({"beep_seconds": False}, "whole number"),
+        ({"beep_to": "everybody"}, "no 'everybody'"),
         ({"announce_user": ["sideways"]}, "no 'sideways'"),
         ({"announce_user": "incoming"}, "list of texts"),
         ({"announce_rules": {"6": "best effort"}}, "no rule '6'"),
