@@ -19,6 +19,7 @@ from pbx_plugin.db.engine import make_engine
 from pbx_plugin.db.evidence import SiteQueries
 from pbx_plugin.db.rulebook import DatabaseRulebook
 from pbx_plugin.domain.rulebook import Rulebook, Tenant
+from pbx_plugin.services import numbering
 from pbx_plugin.services.audit import Desk
 from pbx_plugin.services.directory import Directory, RefusedError
 from pbx_plugin.settings import load_settings
@@ -29,6 +30,7 @@ WIDE = {"max_content_width": 120}
 EXIT_TROUBLE = 1
 EXIT_BAD_INPUT = 2
 
+LONGEST_ACTOR = 100
 BUSY_MS = 10_000
 """How long a command waits for the database's lock; the recorder holds it for milliseconds."""
 
@@ -81,7 +83,7 @@ def records(company: str) -> Iterator[tuple[SiteQueries, Tenant]]:
 def changing(company: str, actor: str, *, dry_run: bool = False) -> Iterator[Desk]:
     """Open one company's directory for a change, in force as a whole at the end; nothing stays of a dry run."""
     with engine() as opened, change_directory(opened, dry_run=dry_run) as directory:
-        yield _desk(directory, company, actor or whoever())
+        yield _desk(directory, company, named(actor))
     if dry_run:
         speech.hint("dry run: nothing was changed")
 
@@ -104,6 +106,14 @@ def tenant_of(directory: Directory, company: str) -> Tenant:
 def new_id() -> str:
     """Return a fresh row id."""
     return str(uuid.uuid4())
+
+
+def named(actor: str) -> str:
+    """Return who does it, as the audit will call them: who was named, else the person at the keyboard.
+
+    Raises RefusedError for a name that could not be kept.
+    """
+    return numbering.clean_name(actor, "--actor", LONGEST_ACTOR) if actor else whoever()
 
 
 def whoever() -> str:

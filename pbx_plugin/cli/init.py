@@ -18,7 +18,7 @@ from pbx_plugin import clock
 from pbx_plugin.asterisk.escape import RenderError
 from pbx_plugin.asterisk.render import ari_conf, manager_conf
 from pbx_plugin.cli import speech
-from pbx_plugin.cli.frame import Actor, DryRun, Json, TroubleError, new_id, whoever
+from pbx_plugin.cli.frame import Actor, DryRun, Json, TroubleError, named, new_id
 from pbx_plugin.db import migrate
 from pbx_plugin.db.directory import change_directory
 from pbx_plugin.db.engine import make_engine
@@ -31,6 +31,7 @@ from pbx_plugin.settings import Agi, Ami, Ari, Dialplan, Paths, config_path, loa
 
 FOLDER_MODE = 0o750
 FILE_MODE = 0o640
+LONGEST_COMPANY = 100
 _DEFAULTS = Paths()
 
 
@@ -99,7 +100,7 @@ def init(
         _require_text(text)
     tenant = Tenant(
         id=new_id(),
-        name=numbering.clean_name(company, "the company's name"),
+        name=numbering.clean_name(company, "the company's name", LONGEST_COMPANY),
         country=numbering.clean_country(country),
         language=numbering.clean_language(language),
     )
@@ -128,7 +129,7 @@ def init(
     wish = _Wish(chosen, paths, url, tenant, _toml(url, sections), snippets)
     if not dry_run:
         with speech.working("making the site"):
-            tenant = _make(wish, actor or whoever())
+            tenant = _make(wish, named(actor))
     _tell(wish, tenant, hidden, json=json, dry_run=dry_run)
 
 

@@ -139,6 +139,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
         sys.stdout.flush()
     except (RefusedError, SettingsError, NotFoundError, AmbiguousError) as error:
         code = _complain(str(error), EXIT_BAD_INPUT)
+    except UnicodeEncodeError:
+        # Bytes that are no UTF-8 come from the shell as halves of surrogate pairs, and no database takes those.
+        code = _complain("what was typed is not valid text: type it again in UTF-8", EXIT_BAD_INPUT)
     except _COMPLAINT as error:
         code = _refuse(error, words)
     except StoreUnavailableError as error:

@@ -11,7 +11,7 @@ import logging
 import re
 import sys
 import unicodedata
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, MutableMapping, Sequence
 from contextlib import contextmanager
 from datetime import UTC, datetime
 from typing import Any
@@ -114,7 +114,9 @@ def counting(what: str, total: int) -> Iterator[Callable[[int], None]]:
 
 def log_to_stderr(level: int) -> None:
     """Let what the parts have to tell go to stderr: in colour for a terminal, else as one JSON object a line."""
-    logging.basicConfig(level=logging.WARNING, stream=sys.stderr, format="%(levelname)s %(name)s: %(message)s")
+    handler = logging.StreamHandler(sys.stderr)
+    handler.setFormatter(_Harmless("%(levelname)s %(name)s: %(message)s"))
+    logging.basicConfig(level=logging.WARNING, handlers=[handler])
     human = sys.stderr.isatty()
     structlog.configure(
         processors=[
@@ -122,11 +124,36 @@ def log_to_stderr(level: int) -> None:
             structlog.processors.add_log_level,
             structlog.processors.TimeStamper(fmt="iso", utc=True),
             structlog.processors.format_exc_info,
+            # JSON escapes what a terminal would obey; the coloured lines do not.
+            *((_harmless,) if human else ()),
             structlog.dev.ConsoleRenderer() if human else structlog.processors.JSONRenderer(default=str),
         ],
         wrapper_class=structlog.make_filtering_bound_logger(level),
         logger_factory=structlog.PrintLoggerFactory(sys.stderr),
     )
+
+
+class _Harmless(logging.Formatter):
+    """What libraries log, made as harmless as what we say: one line for the message, a traceback behind it."""
+
+    def formatMessage(self, record: logging.LogRecord) -> str:  # noqa: N802  (logging calls it so)
+        return safe(super().formatMessage(record))
+
+    def formatException(self, ei: Any) -> str:  # noqa: N802
+        return _lines(super().formatException(ei))
+
+
+def _harmless(_: object, __: str, event: MutableMapping[str, Any]) -> MutableMapping[str, Any]:
+    for name, value in event.items():
+        if name in ("exception", "stack"):
+            event[name] = _lines(str(value))
+        elif not isinstance(value, bool | int | float | None):
+            event[name] = safe(value)
+    return event
+
+
+def _lines(text: str) -> str:
+    return "\n".join(safe(part) for part in text.split("\n"))
 
 
 def _plain(value: object) -> object:

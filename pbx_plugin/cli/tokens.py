@@ -12,7 +12,7 @@ import typer
 
 from pbx_plugin import clock
 from pbx_plugin.cli import speech
-from pbx_plugin.cli.frame import WIDE, Actor, Company, Json, engine, looking, whoever
+from pbx_plugin.cli.frame import WIDE, Actor, Company, Json, engine, looking, named
 from pbx_plugin.db.tokens import DatabaseTokens
 from pbx_plugin.services.audit import Desk
 from pbx_plugin.services.directory import RefusedError
@@ -86,7 +86,7 @@ def revoke(
 @contextmanager
 def _tokens(company: str, actor: str) -> Iterator[tuple[DatabaseTokens, Desk]]:
     with looking(company) as seen:
-        desk = Desk(seen.directory, seen.tenant, actor or whoever(), clock.now(), seen.new_id)
+        desk = Desk(seen.directory, seen.tenant, named(actor), clock.now(), seen.new_id)
     with engine() as opened:
         yield DatabaseTokens(opened), desk
 

@@ -13,7 +13,7 @@ import typer
 from pbx_plugin import clock
 from pbx_plugin.cli import speech
 from pbx_plugin.cli.calls import Limit
-from pbx_plugin.cli.frame import WIDE, Actor, Company, DryRun, Json, engine, looking, whoever
+from pbx_plugin.cli.frame import WIDE, Actor, Company, DryRun, Json, engine, looking, named
 from pbx_plugin.db.webhooks import DatabaseWebhooks, Delivery, Webhook
 from pbx_plugin.services import webhooks as rules
 from pbx_plugin.services.audit import Desk
@@ -134,7 +134,7 @@ def _whole_id(webhooks: DatabaseWebhooks, desk: Desk, begins: str) -> str:
 @contextmanager
 def _webhooks(company: str, actor: str) -> Iterator[tuple[DatabaseWebhooks, Desk]]:
     with looking(company) as seen:
-        desk = Desk(seen.directory, seen.tenant, actor or whoever(), clock.now(), seen.new_id)
+        desk = Desk(seen.directory, seen.tenant, named(actor), clock.now(), seen.new_id)
     with engine() as opened:
         yield DatabaseWebhooks(opened), desk
 

@@ -14,6 +14,7 @@ from datetime import timedelta
 from enum import StrEnum
 
 from pbx_plugin.domain.notices import VERSION, notice_text
+from pbx_plugin.services import numbering
 from pbx_plugin.services.audit import Desk
 from pbx_plugin.services.directory import Person, RefusedError
 from pbx_plugin.services.people_records import Mail, Notice
@@ -131,8 +132,9 @@ def acknowledge(desk: Desk, person: Person, how: str) -> Notice:
     empty or endless.
     """
     how = how.strip()
-    if not how or len(how) > LONGEST_HOW or "\0" in how:
+    if not how:
         raise RefusedError(f"say how it was acknowledged, in 1 to {LONGEST_HOW} characters, as 'signed on paper'")
+    numbering.clean_words(how, "how it was acknowledged", LONGEST_HOW)
     last = desk.directory.latest_notices(desk.tenant.id).get(person.id)
     if last is None or not person.enrolled:
         raise RefusedError(

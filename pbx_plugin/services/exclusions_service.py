@@ -73,9 +73,7 @@ def remove(desk: Desk, who: str, *, prefix: bool = False, user: bool = False) ->
 
 def clean_reason(text: str) -> str:
     """Return why somebody is excluded. Raises RefusedError when it is endless or no text."""
-    if len(text) > LONGEST_REASON or "\0" in text:
-        raise RefusedError(f"the reason is too long or not text: at most {LONGEST_REASON} characters")
-    return text
+    return numbering.clean_words(text, "the reason", LONGEST_REASON)
 
 
 def clean_pattern(desk: Desk, text: str, *, prefix: bool) -> str:

@@ -17,7 +17,7 @@ _LANGUAGE = re.compile(r"[a-z]{2}(-[A-Z]{2})?")
 _COUNTRY = re.compile(r"[A-Z]{2}")
 
 
-def clean_name(text: str, what: str) -> str:
+def clean_name(text: str, what: str, longest: int = LONGEST_NAME) -> str:
     """Return a person's, department's or company's name as it may be kept: any writing, but not empty or endless.
 
     Raises RefusedError for names that no database or file can hold.
@@ -25,11 +25,17 @@ def clean_name(text: str, what: str) -> str:
     name = unicodedata.normalize("NFC", text.strip())
     if not name:
         raise RefusedError(f"{what} is empty: give a name")
-    if len(name) > LONGEST_NAME:
-        raise RefusedError(f"{what} has {len(name)} characters: at most {LONGEST_NAME} are kept")
-    if "\0" in name or any(unicodedata.category(sign) == "Cs" for sign in name):
-        raise RefusedError(f"{what} {name!r} is not valid text: type it again in UTF-8")
-    return name
+    return clean_words(name, what, longest)
+
+
+def clean_words(text: str, what: str, longest: int) -> str:
+    """Return free text just as it is, line ends and all. Raises RefusedError when it is endless, or when no database
+    could keep it so: for zero characters, and for bytes that were no UTF-8."""
+    if len(text) > longest:
+        raise RefusedError(f"{what} has {len(text)} characters: at most {longest} are kept")
+    if "\0" in text or any("\ud800" <= sign <= "\udfff" for sign in text):
+        raise RefusedError(f"{what} {text!r} is not valid text: type it again in UTF-8")
+    return text
 
 
 def clean_group_name(text: str) -> str:

@@ -19,6 +19,7 @@ LONGEST_TIMEOUT_MS = 30_000
 MOST_TRIES = 10
 LONGEST_KEEPING_DAYS = 365
 MOST_COUNTRIES = 25
+LONGEST_PURPOSE = 80
 DIALPLAN = "dialplan:"
 """Begins a target that is a place in the dialplan."""
 
@@ -153,7 +154,7 @@ def _granted(desk: Desk, consent: ConsentNumber, wish: ConsentWish) -> ConsentNu
     if wish.language is not None:
         values["language"] = numbering.clean_language(wish.language)
     if wish.purpose is not None:
-        values["purpose"] = numbering.clean_name(wish.purpose, "the purpose")
+        values["purpose"] = numbering.clean_name(wish.purpose, "the purpose", LONGEST_PURPOSE)
     for name, least, most in (
         ("keep_days", 1, LONGEST_KEEPING_DAYS),
         ("tries", 1, MOST_TRIES),

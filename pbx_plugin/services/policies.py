@@ -7,6 +7,7 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from pbx_plugin.domain.policy import PolicyVersion, weaker_announcements
+from pbx_plugin.services import numbering
 from pbx_plugin.services.audit import Desk
 from pbx_plugin.services.directory import AppliedPolicy, RefusedError
 from pbx_plugin.services.policy_document import Names, as_document, as_toml, differences, from_document
@@ -82,8 +83,7 @@ def apply(desk: Desk, document: Mapping[str, Any], *, comment: str = "", acknowl
 
 def check_comment(comment: str) -> None:
     """Refuse a comment that cannot be kept."""
-    if len(comment) > LONGEST_COMMENT or "\0" in comment:
-        raise RefusedError(f"the comment is too long or not text: at most {LONGEST_COMMENT} characters")
+    numbering.clean_words(comment, "the comment", LONGEST_COMMENT)
 
 
 def roll_back(desk: Desk, number: int, *, comment: str = "", acknowledged: bool = False) -> Outcome:

@@ -15,6 +15,9 @@ PREFIX = "pbxp_"
 """How every token begins, so that scanners for leaked secrets can know one."""
 
 
+LONGEST_NAME = 100
+
+
 class Scope(StrEnum):
     """A right that a token may have. There is none that leads out of the token's own company."""
 
@@ -81,7 +84,7 @@ def chosen(words: Iterable[str]) -> tuple[str, ...]:
 
 def checked_name(text: str, others: Sequence[Token]) -> str:
     """Return a token's name, by which the audit calls it. Raises RefusedError when a living one has it."""
-    name = numbering.clean_name(text, "the token's name")
+    name = numbering.clean_name(text, "the token's name", LONGEST_NAME)
     if any(name == other.name and other.revoked_at is None for other in others):
         raise RefusedError(f"token {name!r} is there already: revoke it first, or choose another name")
     return name
