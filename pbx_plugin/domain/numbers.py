@@ -80,7 +80,7 @@ def region_of(e164: str) -> str:
         number = phonenumbers.parse(e164, None)
     except phonenumbers.NumberParseException:
         return ""
-    code = phonenumbers.region_code_for_country_code(number.country_code)
+    code = phonenumbers.region_code_for_country_code(number.country_code or 0)
     region = phonenumbers.region_code_for_number(number) or code
     return region if region and len(region) == 2 and region.isalpha() and region != "ZZ" else ""
 
