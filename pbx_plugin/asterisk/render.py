@@ -18,6 +18,9 @@ from pbx_plugin.asterisk.spellings import spelling_table
 from pbx_plugin.asterisk.templates import fill
 from pbx_plugin.domain.rulebook import Rulebook
 
+LISTEN_CONTEXT = "pbxrec-listen"
+"""Where the phone of somebody who wants to hear a prompt is sent."""
+
 OWN_CONTEXTS = (
     "pbxrec-ddi",
     "pbxrec-emergency",
@@ -28,6 +31,7 @@ OWN_CONTEXTS = (
     "pbxrec-caller",
     "pbxrec-callee",
     "pbxrec-unanswered",
+    LISTEN_CONTEXT,
     "pbxrec-devices",
     "pbxrec-version",
 )

@@ -24,6 +24,7 @@ _NAMES = {
         "FEATURE_WITHDRAW",
         "FEATURES",
         "HUNTED",
+        "LISTEN",
         "AGI_CONSENT",
         "AGI_TOGGLE",
         "AGI_PAUSE",

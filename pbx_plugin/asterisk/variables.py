@@ -28,6 +28,9 @@ RIGHTS = "PBXREC_RIGHTS"
 HUNTED = "PBXREC_HUNTED"
 """Set to ``yes`` by the bridge application when it gives a caller back for whom it has rung in vain."""
 
+LISTEN = "PBXREC_LISTEN"
+"""The prompt, without its extension, that a phone rung by ``prompts listen`` is to hear."""
+
 LINKEDID = "CHANNEL(linkedid)"
 """Asterisk's own name of the call; ARI channels do not carry it unless ``channelvars`` asks for it."""
 

@@ -11,7 +11,7 @@ import typer
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn
 
-from pbx_plugin.cli import speech
+from pbx_plugin.cli import prompts_listen, speech
 from pbx_plugin.cli.frame import WIDE, DryRun, Json, TroubleError, rulebook
 from pbx_plugin.prompts.build import BuildError, build_prompts
 from pbx_plugin.prompts.build import Progress as Step
@@ -81,6 +81,40 @@ def list_prompts(json: Json = False) -> None:
     rows = [(p["key"], p["source"], p["text_version"], p["usable"], p["text"]) for p in found]
     rows += [(key, "", "", False, "missing: run 'pbx-plugin prompts build'") for key in missing if key not in made]
     speech.table(("prompt", "made by", "version", "usable", "text"), rows, "no prompts: run 'pbx-plugin prompts build'")
+
+
+@app.command()
+def listen(
+    prompt: Annotated[str, typer.Argument(metavar="PROMPT", help="As in 'prompts list', such as sv/announce.")],
+    phone: Annotated[
+        str, typer.Option("--phone", metavar="USER", help="Ring this user's phone and play it there.")
+    ] = "",
+    out: Annotated[Path | None, typer.Option("--out", metavar="FILE", help="Only write it to this WAV file.")] = None,
+    json: Json = False,
+) -> None:
+    """Play a prompt here, on a user's phone, or write it to a file; without a player tell where it lies."""
+    settings = load_settings()
+    try:
+        made = read_manifest(settings.paths.prompts)
+    except ManifestError as error:
+        raise TroubleError(f"prompts: {error}") from error
+    if prompt not in made:
+        raise RefusedError(f"no prompt {prompt!r}: see 'pbx-plugin prompts list'")
+    sound = (settings.paths.prompts / prompt).resolve()
+    told = {"prompt": prompt, "path": f"{sound}.wav", "text": made[prompt].text, "how": "", "on": ""}
+    if out is not None:
+        told |= {"how": "written", "on": str(prompts_listen.write(sound, out))}
+    elif phone:
+        told |= {"how": "ringing", "on": prompts_listen.ring(settings, rulebook(), phone, sound)}
+    elif player := prompts_listen.player():
+        prompts_listen.play(player, sound)
+        told |= {"how": "played", "on": Path(player).name}
+    else:
+        told["how"] = "no player here (aplay, paplay): listen to the file, or use --phone"
+    if json:
+        speech.say_json(told)
+    else:
+        speech.fields(told)
 
 
 class _Bar:

@@ -77,7 +77,7 @@ def test_the_commands_that_were_promised_are_there() -> None:
         "exclude/list exclude/add exclude/remove policy/show policy/apply policy/versions policy/diff "
         "policy/rollback policy/off policy/on calls/list calls/show consent/list consent/show "
         "consent/receipt consent/verify consent/keys/list consent/keys/export consent/keys/rotate "
-        "recordings/list recordings/show recordings/path prompts/build prompts/list "
+        "recordings/list recordings/show recordings/path prompts/build prompts/list prompts/listen "
         "dialplan/show dialplan/diff dialplan/install dialplan/rollback sandbox/up sandbox/down sandbox/status"
     )
     missing = {f"pbx-plugin {word.replace('/', ' ')}" for word in promised.split()} - set(leaves())
