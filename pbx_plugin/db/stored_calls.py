@@ -8,6 +8,7 @@ from datetime import datetime
 
 from sqlalchemy import Engine, and_, bindparam, func, or_, select
 
+from pbx_plugin.db.apply_rows import table_of
 from pbx_plugin.db.engine import reading
 from pbx_plugin.db.models import CallRow, DecisionRow
 from pbx_plugin.services.policy_trial import StoredCall, StoredDecision
@@ -15,17 +16,20 @@ from pbx_plugin.services.policy_trial import StoredCall, StoredDecision
 AT_ONCE = 500
 """Calls in one portion, and in one statement."""
 
+_CALL = table_of(CallRow).c
+_DECISION = table_of(DecisionRow).c
+# Past the session's own book-keeping, which costs as much as all the rest of the reading.
 _DECISIONS = (
     select(
-        DecisionRow.call_id,
-        DecisionRow.person_id,
-        DecisionRow.verdict,
-        DecisionRow.rule,
-        DecisionRow.policy_version,
-        DecisionRow.facts,
+        _DECISION.call_id,
+        _DECISION.person_id,
+        _DECISION.verdict,
+        _DECISION.rule,
+        _DECISION.policy_version,
+        _DECISION.facts,
     )
-    .where(DecisionRow.call_id.in_(bindparam("ids", expanding=True)))
-    .order_by(DecisionRow.call_id, DecisionRow.at, DecisionRow.id)
+    .where(_DECISION.call_id.in_(bindparam("ids", expanding=True)))
+    .order_by(_DECISION.call_id, _DECISION.at, _DECISION.id)
 )
 
 
@@ -37,31 +41,30 @@ class StoredCalls:
 
     def __init__(self, engine: Engine, tenant_id: str, since: datetime) -> None:
         self._engine = engine
-        self._since = and_(CallRow.tenant_id == tenant_id, CallRow.began_at >= since)
+        self._own = _CALL.tenant_id == tenant_id
+        self._since = since
 
     def count(self) -> int:
         """Return how many there are."""
         with reading(self._engine) as session:
-            return session.scalar(select(func.count()).select_from(CallRow).where(self._since)) or 0
+            query = select(func.count()).select_from(table_of(CallRow))
+            return session.scalar(query.where(self._own, _CALL.began_at >= self._since)) or 0
 
     def portions(self) -> Iterator[list[StoredCall]]:
         """Yield them from the oldest to the newest."""
-        last: tuple[datetime, str] | None = None
+        since, last = self._since, ""
         while True:
-            query = select(CallRow.id, CallRow.began_at).where(self._since)
-            if last is not None:
-                at, identity = last
-                query = query.where(
-                    or_(CallRow.began_at > at, and_(CallRow.began_at == at, CallRow.id > identity)),
-                    CallRow.began_at >= at,
-                )
+            # One lower bound only: with two of them the index may be read from the first one on, each time.
+            after = and_(_CALL.began_at >= since, or_(_CALL.began_at > since, _CALL.id > last))
+            query = select(_CALL.id, _CALL.began_at).where(self._own, after)
             with reading(self._engine) as session:
-                rows = session.execute(query.order_by(CallRow.began_at, CallRow.id).limit(AT_ONCE)).all()
+                connection = session.connection()
+                rows = connection.execute(query.order_by(_CALL.began_at, _CALL.id).limit(AT_ONCE)).all()
                 if not rows:
                     return
                 taken: dict[str, list[StoredDecision]] = defaultdict(list)
                 ids = {"ids": [row.id for row in rows]}
-                for call_id, user_id, verdict, rule, version, facts in session.execute(_DECISIONS, ids):
+                for call_id, user_id, verdict, rule, version, facts in connection.execute(_DECISIONS, ids):
                     taken[call_id].append(StoredDecision(user_id, verdict, rule, version, facts))
-            last = (rows[-1].began_at, rows[-1].id)
+            since, last = rows[-1].began_at, rows[-1].id
             yield [StoredCall(row.id, row.began_at, tuple(taken[row.id])) for row in rows]

@@ -10,7 +10,7 @@ from collections import defaultdict
 from collections.abc import Iterable, Mapping
 from dataclasses import asdict, dataclass, field, replace
 from datetime import UTC, datetime, tzinfo
-from typing import Any
+from typing import Any, NamedTuple
 
 from pbx_plugin.domain.call import Consent, ConsentBy, Marks
 from pbx_plugin.domain.decide import decide
@@ -27,10 +27,10 @@ ALIKE = 2
 _NOBODY_EXCLUDED = ExclusionIndex.build((), datetime.min.replace(tzinfo=UTC))
 _EXCLUDED_RULE = 2
 _OFF_RULE = 6
+_ASKED_BY_WHOM = "whether consent was required by the number dialled, or only by a group's policy of then"
 
 
-@dataclass(frozen=True, slots=True)
-class StoredDecision:
+class StoredDecision(NamedTuple):
     """A decision as it was stored; ``facts`` as :func:`pbx_plugin.domain.explain.facts_as_dict` made them."""
 
     user_id: str
@@ -40,8 +40,7 @@ class StoredDecision:
     facts: Mapping[str, Any]
 
 
-@dataclass(frozen=True, slots=True)
-class StoredCall:
+class StoredCall(NamedTuple):
     """A call that began at ``began_at`` (UTC), with its decisions in the order in which they were taken."""
 
     call_id: str
@@ -120,17 +119,17 @@ class Trial:
     def _part(self, call: StoredCall, decisions: list[StoredDecision], *, off: bool) -> None:
         recorded = next((d for d in decisions if d.verdict == Verdict.RECORD), None)
         then = recorded or decisions[-1]
+        answers: list[tuple[Facts, Decision]] = []
         try:
-            found = [self._anew(decision, off=off) for decision in decisions]
+            for decision in decisions:
+                answer = self._anew(decision, off=off)
+                if answer is None:
+                    self._unanswerable(call, then, _ASKED_BY_WHOM)
+                    return
+                answers.append(answer)
         except (KeyError, ValueError, TypeError, AttributeError):
             self._unanswerable(call, then, "its facts were stored by another version of the program")
             return
-        if any(answer is None for answer in found):
-            self._unanswerable(
-                call, then, "whether consent was required by the number dialled, or only by a group's policy of then"
-            )
-            return
-        answers = [answer for answer in found if answer is not None]
         would = next((pair for pair in answers if pair[1].verdict is Verdict.RECORD), None)
         facts, now = would or answers[-1]
         department = facts.user.department_id
@@ -174,12 +173,14 @@ class Trial:
             data["excluded"] = data["excluded"] or "then"
         facts = facts_from_dict(data)
         then = self.versions.get(stored.policy_version)
-        first, *others = (self._judged(facts, marks) for marks in marks_before_groups(facts.marks, then))
-        return None if any(first[1].verdict is not other[1].verdict for other in others) else first
-
-    def _judged(self, facts: Facts, marks: Marks) -> tuple[Facts, Decision]:
-        asked = facts if marks is facts.marks else replace(facts, marks=marks)
-        return asked, decide(asked, self.policy, _NOBODY_EXCLUDED)
+        marks, *others = marks_before_groups(facts.marks, then)
+        if marks is not facts.marks:
+            facts = replace(facts, marks=marks)
+        now = decide(facts, self.policy, _NOBODY_EXCLUDED)
+        for other in others:
+            if decide(replace(facts, marks=other), self.policy, _NOBODY_EXCLUDED).verdict is not now.verdict:
+                return None
+        return facts, now
 
     def _with_consent(self, answers: list[tuple[Facts, Decision]]) -> int | None:
         """Return the rule that would record this part, were consent not missing; None where it is not for that."""
@@ -248,13 +249,13 @@ def marks_before_groups(marks: Marks, then: PolicyVersion | None) -> tuple[Marks
     A trusted route is known for what it is. That consent is required may come from the number dialled as well as from
     a group *with consent via IVR*; unless somebody was asked, so that there is evidence, both may be.
     """
-    without = replace(marks, consent=Consent.NOT_REQUIRED, consent_by=ConsentBy.NOBODY)
     if marks.consent_by is ConsentBy.TRUSTED_ROUTE:
-        return (without,)
+        return (replace(marks, consent=Consent.NOT_REQUIRED, consent_by=ConsentBy.NOBODY),)
     if marks.consent is not Consent.REQUIRED or marks.evidence_id or not marks.presented_to:
         return (marks,)
-    asked = then is None or any(then.groups.get(group) is GroupPolicy.CONSENT_IVR for group in marks.presented_to)
-    return (marks, without) if asked else (marks,)
+    if then is not None and all(then.groups.get(group) is not GroupPolicy.CONSENT_IVR for group in marks.presented_to):
+        return (marks,)
+    return marks, replace(marks, consent=Consent.NOT_REQUIRED, consent_by=ConsentBy.NOBODY)
 
 
 def _of_a_rule(tally: Tally) -> dict[str, int]:

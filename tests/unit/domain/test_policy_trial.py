@@ -165,7 +165,7 @@ def test_a_trusted_route_is_undone_where_a_draft_does_not_trust_it() -> None:
 def test_facts_of_another_kind_are_counted_and_not_guessed(broken: dict[str, Any]) -> None:
     good = stored(incoming())
     facts = {**good.decisions[0].facts, **broken} if broken else {}
-    bad = replace(good, decisions=(replace(good.decisions[0], facts=facts),))
+    bad = good._replace(decisions=(good.decisions[0]._replace(facts=facts),))
     assert counts(tried(EVERYBODY, bad)) == (0, 0, 0, 1)
 
 
