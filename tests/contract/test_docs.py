@@ -19,7 +19,8 @@ from pbx_plugin.cli.main import PROGRAM, app
 from pbx_plugin.cli.reference import reference
 from pbx_plugin.domain.call import Direction
 from pbx_plugin.domain.decide import RULES
-from pbx_plugin.domain.policy import Announce, GroupKind, GroupPolicy, HuntGroup, PolicyVersion
+from pbx_plugin.domain.policy import Announce, GroupKind, GroupPolicy, HuntGroup, PolicyVersion, announce_for
+from pbx_plugin.domain.retention import days_of
 from pbx_plugin.domain.rulebook import Tenant
 from pbx_plugin.services.directory import Department
 from pbx_plugin.services.policy_document import Names, from_document
@@ -262,6 +263,20 @@ def test_the_policy_file_that_is_shown_is_one() -> None:
     default = PolicyVersion("t1")
     plain = ("country", "recording_off", "can_switch_off", "announce", "hold_closes_segment", "retention_days")
     assert [getattr(policy, key) for key in plain] == [getattr(default, key) for key in plain]
+
+
+def test_every_piece_of_a_policy_that_is_shown_is_one() -> None:
+    pieces = blocks("toml", TOP / "docs" / "policies.md")
+    names = Names(Tenant("t1", "Acme"), (Department("d1", "t1", "Legal"),), (), frozenset())
+    schedule, announce, retention = (from_document(tomllib.loads(piece), 1, names) for piece in pieces)
+    assert schedule.schedule is not None
+    assert len(schedule.schedule.spans) == 5
+    assert [announce_for(announce, rule, d) for rule, d in ((12, Direction.INCOMING), (10, Direction.OUTGOING))] == [
+        Announce.BEST_EFFORT, Announce.BEST_EFFORT,
+    ]  # fmt: skip
+    assert [days_of(retention, department, rule) for department, rule in (("d1", 10), ("", 7), ("d2", 7))] == [
+        365, 14, 180,
+    ]  # fmt: skip
 
 
 def test_the_readme_names_the_days_and_the_star_code_that_are_the_defaults() -> None:
