@@ -14,10 +14,10 @@ from pbx_plugin import clock
 from pbx_plugin.cli import speech
 from pbx_plugin.cli.calls import Limit, Since, moment
 from pbx_plugin.cli.frame import WIDE, Company, Json, TroubleError, engine, records
-from pbx_plugin.db.receipts import DatabaseReceipts, facts_of_call
+from pbx_plugin.db.receipts import issue_for_call
 from pbx_plugin.domain import receipt as receipts
 from pbx_plugin.services.directory import RefusedError
-from pbx_plugin.services.receipts import Finding, Verdict, fingerprint_of, issue, verify
+from pbx_plugin.services.receipts import Finding, Verdict, fingerprint_of, verify
 from pbx_plugin.settings import load_settings
 from pbx_plugin.storage.site_keys import SiteKeyError, SiteKeys, read_public_key
 
@@ -101,27 +101,21 @@ def receipt(
     if not out.is_dir():
         raise RefusedError(f"--out {str(out)!r} is not a folder")
     now = clock.now()
-    with records(tenant) as (queries, company), engine() as opened:
-        found = list(facts_of_call(queries, company, call))
-        if not found:
-            raise RefusedError(f"call {call!r} has no consent evidence: nobody was asked")
-        store, issued = DatabaseReceipts(opened), []
+    keys = SiteKeys(load_settings().paths.keys)
+    with records(tenant) as (_, company), engine() as opened:
         try:
-            signer = SiteKeys(load_settings().paths.keys).signer(now)
+            issued = issue_for_call(opened, company, call, lambda: keys.signer(now), now)
         except SiteKeyError as error:
             raise TroubleError(str(error)) from error
-        for evidence, facts in found:
-            made = issue(facts, store.latest(company.id, evidence), signer, now)
-            if made.fresh:
-                store.keep(company.id, evidence, made, now)
-            issued.append((evidence, facts, made))
+    if not issued:
+        raise RefusedError(f"call {call!r} has no consent evidence: nobody was asked")
     shown = []
-    for evidence, facts, made in issued:
-        path = out / f"receipt-{evidence}-v{made.version}.json"
+    for facts, made in issued:
+        path = out / f"receipt-{facts['evidence']}-v{made.version}.json"
         _write(path, made.content)
         shown.append(
             {
-                "evidence": evidence,
+                "evidence": facts["evidence"],
                 "outcome": facts["outcome"],
                 "version": made.version,
                 "key_id": made.key_id,

@@ -27,9 +27,12 @@ from pbx_plugin.clock import now
 from pbx_plugin.db.engine import reading
 from pbx_plugin.db.models import ApiTokenRow, AuditRow
 from pbx_plugin.domain.entries import Audited, CallBegan
+from pbx_plugin.domain.receipt import read
+from pbx_plugin.services.receipts import Finding, verify
 from pbx_plugin.services.tokens import Scope
 from pbx_plugin.services.webhooks import Event, signature
 from pbx_plugin.settings import Api
+from pbx_plugin.storage.site_keys import SiteKeys
 
 DOCUMENT = Path(__file__).parents[2] / "docs" / "api.md"
 PROBLEM = "application/problem+json"
@@ -52,6 +55,17 @@ def client(stage: ApiStage) -> Iterator[httpx2.Client]:
 def audited(stage: ApiStage, action: str) -> list[AuditRow]:
     with reading(stage.engine) as session:
         return list(session.scalars(select(AuditRow).where(AuditRow.action == action).order_by(AuditRow.seq)))
+
+
+def test_a_receipt_is_given_out_signed_and_the_same_every_time(stage: ApiStage, client: httpx2.Client) -> None:
+    (listed, *_) = client.get("/v1/receipts").json()["items"]
+    answer = client.get(f"/v1/receipts/{listed['evidence_id']}/signed")
+    assert answer.headers["content-type"] == "application/json"
+    found = read(answer.content)
+    (key,) = SiteKeys(stage.settings.paths.keys).all()
+    assert verify(found, fingerprints=[key.fingerprint]).finding is Finding.GENUINE
+    assert found.statement["evidence"] == listed["evidence_id"]
+    assert client.get(f"/v1/receipts/{listed['evidence_id']}/signed").content == answer.content
 
 
 class TestTokens:

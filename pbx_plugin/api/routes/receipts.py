@@ -5,12 +5,14 @@ from __future__ import annotations
 from datetime import datetime
 from typing import Annotated
 
-from fastapi import APIRouter, Depends
+from fastapi import APIRouter, Depends, Response
 
 from pbx_plugin.api.caller import Caller, Needs
-from pbx_plugin.api.problems import documented
+from pbx_plugin.api.problems import ProblemError, documented
 from pbx_plugin.api.words import Cursor, Limit, Name, Page, Shown, Since, Until, page_of, span
+from pbx_plugin.db.receipts import issue_for_call
 from pbx_plugin.services.tokens import Scope
+from pbx_plugin.storage.site_keys import SiteKeyError, SiteKeys
 
 router = APIRouter(prefix="/v1/receipts", tags=["receipts"])
 
@@ -51,3 +53,24 @@ def list_receipts(
 def show_receipt(caller: Reader, receipt: Name) -> ReceiptShown:
     """Show one receipt, by its evidence id."""
     return ReceiptShown.model_validate(caller.site.queries.exact_consent(receipt, caller.tenant.id))
+
+
+@router.get(
+    "/{receipt}/signed",
+    response_class=Response,
+    responses={**documented(404, 503), 200: {"content": {"application/json": {"schema": {"type": "object"}}}}},
+)
+def show_signed_receipt(caller: Reader, receipt: Name) -> Response:
+    """Show one receipt as the signed file that 'pbx-plugin consent verify' takes anywhere, byte for byte.
+
+    It names recordings that are complete by their SHA-256, and those that are pending; once these are complete it is
+    issued anew, with the next version.
+    """
+    evidence = caller.site.queries.exact_consent(receipt, caller.tenant.id)
+    keys, now = SiteKeys(caller.site.settings.paths.keys), caller.site.now()
+    try:
+        issued = issue_for_call(caller.site.engine, caller.tenant, evidence.evidence_id, lambda: keys.signer(now), now)
+    except SiteKeyError as error:
+        raise ProblemError(503, "the site's key for receipts cannot be used: see its log") from error
+    content = next(made.content for facts, made in issued if facts["evidence"] == evidence.evidence_id)
+    return Response(content, media_type="application/json")
