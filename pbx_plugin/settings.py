@@ -21,6 +21,9 @@ from pydantic_settings import (
 DEFAULT_CONFIG = Path("/etc/pbx-plugin/config.toml")
 CONFIG_VARIABLE = "PBX_PLUGIN_CONFIG"
 
+SLOWEST_REFRESH = 4.0
+"""Seconds: whoever applies a policy or changes a user is promised that it counts five seconds later."""
+
 
 class SettingsError(Exception):
     """The configuration cannot be used: says which file, which value, and what to do."""
@@ -128,7 +131,7 @@ class Recorder(_Section):
 
     heartbeat: float = 5.0
     heartbeat_patience: float = 3.0
-    rulebook_refresh: float = 1.0
+    rulebook_refresh: float = Field(default=1.0, gt=0, le=SLOWEST_REFRESH)
     shortest_ms: int = 200
     most_at_once: int = Field(default=0, ge=0)
     disk_warn_mb: int = Field(default=2000, ge=0)
@@ -150,7 +153,7 @@ class Bridge(_Section):
     app: str = Field(default="pbxrec-bridge", pattern=r"^[A-Za-z0-9_-]+$")
     heartbeat: float = 5.0
     heartbeat_patience: float = 3.0
-    rulebook_refresh: float = 1.0
+    rulebook_refresh: float = Field(default=1.0, gt=0, le=SLOWEST_REFRESH)
     digit_timeout_ms: int = 1000
 
 

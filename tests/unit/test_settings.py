@@ -30,3 +30,11 @@ def test_the_alarm_comes_before_the_stop(tmp_path: Path) -> None:
 def test_a_limit_below_nought_is_refused(tmp_path: Path) -> None:
     with pytest.raises(SettingsError, match=r"'recorder.most_at_once'"):
         load_settings(config(tmp_path, "[recorder]\nmost_at_once = -1\n"))
+
+
+@pytest.mark.parametrize("section", ["recorder", "bridge"])
+@pytest.mark.parametrize("seconds", [5, 0])
+def test_what_is_applied_cannot_be_looked_for_too_seldom(tmp_path: Path, section: str, seconds: int) -> None:
+    with pytest.raises(SettingsError, match=rf"'{section}.rulebook_refresh'"):
+        load_settings(config(tmp_path, f"[{section}]\nrulebook_refresh = {seconds}\n"))
+    assert load_settings(config(tmp_path, f"[{section}]\nrulebook_refresh = 4\n"))
