@@ -10,7 +10,9 @@ from call_story import NOON, Story, rules
 from pbx_double import Works
 
 from pbx_plugin.ari_app.beeping import Beeper
+from pbx_plugin.domain import commands as c
 from pbx_plugin.domain import entries as e
+from pbx_plugin.domain import happenings as h
 from pbx_plugin.domain.policy import BeepTo
 
 CALL = """
@@ -80,6 +82,16 @@ def test_it_stops_with_the_recording(end: str) -> None:
     listener = Listener(told).until(20)
     told.tell(f"20.0 {end}")
     assert len(listener.until(60).heard) == 2
+
+
+def test_a_recording_that_asterisk_has_yet_to_close_beeps_no_more() -> None:
+    told = Story(rules(beep_seconds=15), answers=False).tell(CALL)
+    (asked,) = told.commands(c.StartCapture)
+    told.happen(h.CaptureStarted(told.at, asked.media, told.at, told.at))
+    listener = Listener(told).until(10)
+    told.tell("10.0 hold A1")
+    assert list(told.call.captures) == [asked.media]
+    assert listener.until(40).heard == []
 
 
 def test_what_is_recorded_anew_counts_its_seconds_anew() -> None:
