@@ -237,6 +237,10 @@ def _company(rulebook: Rulebook) -> Iterator[Check]:
             yield warn("company", what, "nothing is recorded until somebody is enrolled: 'pbx-plugin users enrol'")
         elif policy.recording_off:
             yield warn("company", f"{what}; recording is switched off", "switch it on with 'pbx-plugin policy on'")
+        elif policy.schedule and policy.schedule.time_zone not in rulebook.zones:
+            zone = policy.schedule.time_zone
+            why = f"{what}; this machine does not know the schedule's time zone {zone}: nothing is recorded"
+            yield fail("company", why, "install the system's time zones (Debian: tzdata), or name another zone")
         else:
             yield ok("company", what)
 

@@ -126,6 +126,18 @@ def test_with_nothing_running_the_doctor_says_what_to_start(site: Site) -> None:
     assert "-> start 'pbx-plugin run'" in people
 
 
+def test_a_schedule_that_this_machine_cannot_read_is_told(site: Site, mocker: MockerFixture) -> None:
+    site.does("users", "add", "101", "Anna", "--device", "PJSIP/101", "--mode", "always", "--enrol")
+    site.does("policy", "draft", "new")
+    site.does("policy", "draft", "set", "schedule.time_zone=Europe/Copenhagen", "schedule.monday=08:00-17:00")
+    site.does("policy", "draft", "apply")
+    assert "time zone" not in site("doctor").out
+    mocker.patch("pbx_plugin.clock.time_zone", return_value=None)
+    said = site("doctor").out
+    assert "does not know the schedule's time zone Europe/Copenhagen" in said
+    assert "tzdata" in said
+
+
 def test_what_is_wrong_with_files_and_folders_is_named(site: Site) -> None:
     site.config.chmod(0o644)
     (site.state / "archive").chmod(0o755)
