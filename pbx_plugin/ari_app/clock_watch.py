@@ -9,7 +9,9 @@ NOTICED = timedelta(seconds=0.3)
 """A smaller step than this between two looks is a clock that is being drawn right, and is followed."""
 
 AT_ONCE_S = 0.05
-"""Seconds that reading both clocks may take; held up for longer, they cannot be compared."""
+"""Seconds that reading both clocks may take; held up for longer, they cannot be compared, and are read again."""
+
+READINGS = 5
 
 EARLY, LATE = timedelta(seconds=1), timedelta(seconds=60)
 """How far before or behind our clock Asterisk's word of a moment may be. It may have waited while the network was cut;
@@ -54,7 +56,10 @@ class ClockWatch:
         return at + behind
 
     def _started(self) -> datetime | None:
-        """Return the time of day at the moment from which ``steady`` counts."""
-        before = self._steady()
-        wall, after = self._wall(), self._steady()
-        return wall - timedelta(seconds=after) if after - before < AT_ONCE_S else None
+        """Return the time of day at the moment from which ``steady`` counts; None where the machine is too busy."""
+        for _ in range(READINGS):
+            before = self._steady()
+            wall, after = self._wall(), self._steady()
+            if after - before < AT_ONCE_S:
+                return wall - timedelta(seconds=after)
+        return None

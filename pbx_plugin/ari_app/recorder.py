@@ -132,6 +132,8 @@ class RecorderApp:
     def _happen(self, happening: h.Happening) -> None:
         if self._switchboard is None:
             return
+        # What we tell ourselves is told by a clock that may have been set since anything was heard.
+        self._look_at_clock()
         self._switchboard.happen(happening)
         match happening:
             case h.CaptureFailed() if happening.media in self._unsure:

@@ -75,7 +75,11 @@ class BridgingClient(AriClient):
     async def make_bridge(self, bridge: str) -> None:
         """Make a mixing bridge that reports keys; one of that id that is there already is taken as it is."""
         # Without dtmf_events Asterisk would join two phones directly and no key would ever be reported.
-        await self.request("POST", ["bridges", bridge], {"type": "mixing,dtmf_events", "name": bridge})
+        try:
+            await self.request("POST", ["bridges", bridge], {"type": "mixing,dtmf_events", "name": bridge})
+        except AriError as error:
+            if error.status != 409:
+                raise
 
     async def add_to_bridge(self, bridge: str, channel: str, *, absorb_keys: bool) -> None:
         """Put a channel into a bridge; with ``absorb_keys`` the others do not hear its keys."""

@@ -11,7 +11,7 @@ import os
 import signal as signal_numbers
 import threading
 import time
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from contextlib import suppress
 from datetime import datetime
 from pathlib import Path
@@ -81,15 +81,15 @@ class Stage:
             phone.auto_off()
         return phone
 
-    def outside(self, name: str, codecs: Sequence[str] = CODECS) -> Phone:
-        """A caller from outside, on the company's line."""
+    def outside(self, name: str, codecs: Sequence[str] = CODECS, number: str = "") -> Phone:
+        """A caller from outside, on the company's line; with a number of no matter, or with this one."""
         with self._lock:
             if name not in self._phones:
                 self._phones[name] = Phone.start(
                     name,
                     address=TRUNK_HOST,
                     server=self.server,
-                    caller=self.fresh_number(),
+                    caller=number or self.fresh_number(),
                     signal=self._signal(name),
                     record_dir=self._folder,
                     codecs=codecs,
@@ -210,7 +210,11 @@ class Stage:
 
     def heard_by(self, name: str, who: Voice) -> bool:
         """Whether a phone's own recording of what it heard holds this voice."""
-        return any(heard_anywhere(path, who) for path in self._folder.glob(f"{name}-*.wav"))
+        return any(heard_anywhere(path, who) for path in self.heard_files(name))
+
+    def heard_files(self, name: str) -> list[Path]:
+        """A phone's own recordings of what it heard, one a call, 8 kHz mono."""
+        return sorted(self._folder.glob(f"{name}-*.wav"))
 
     def nothing_yet(self) -> None:
         """What lies on disk now is not looked at by :meth:`assert_nowhere`, unless it is written to again."""
@@ -228,16 +232,20 @@ class Stage:
 
     def assert_nowhere(self, *names: str) -> None:
         """Not a tenth of a second of these voices lies anywhere that audio could lie."""
+        self.assert_unheard({name: self.voice(name) for name in names})
+
+    def assert_unheard(self, voices: Mapping[str, Voice]) -> None:
+        """The same of voices that are no phone's own, by what they are called."""
         heard: list[Trace] = []
         known = dict(self._earlier)
         # What gets its final name while we listen is there under that name at the next look.
         while new := {path: told for path, told in self._lying().items() if known.get(path) != told}:
             known |= new
             for path in new:
-                for name in names:
+                for voice in voices.values():
                     with suppress(FileNotFoundError):
-                        heard += heard_anywhere(path, self.voice(name))
-        assert not heard, f"{names} should be nowhere on disk: {heard}"
+                        heard += heard_anywhere(path, voice)
+        assert not heard, f"{', '.join(voices)} should be nowhere on disk: {heard}"
 
     def assert_nothing_left(self) -> None:
         """No channel, snoop, bridge or half-made file is left, and nobody holds a recording open."""
@@ -262,7 +270,8 @@ def talk(seconds: float) -> None:
 
 def _waits(bridge: str) -> bool:
     """Whether a row of Asterisk's list is a bridge to wait in, with nobody in it."""
-    return " holding" in bridge and bridge.split()[1] == "0"
+    # Its id, its name if it has one, how many are in it, what it is for, how it mixes.
+    return " holding" in bridge and "0" in bridge.split()[1:3]
 
 
 def wait_for(look: Callable[[], T | None], what: str, seconds: float, but: Callable[[], str] = str) -> T:

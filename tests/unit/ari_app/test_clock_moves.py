@@ -154,6 +154,18 @@ class TestTheWatch:
             assert abs(clocks.hear()) <= timedelta(seconds=0.01)
             assert abs(clocks.hear(age=20)) <= timedelta(seconds=0.01)
 
+    def test_a_machine_too_busy_to_compare_them_once_compares_them_again(self) -> None:
+        clocks = Clocks()
+        held_up = iter([0.2, 0.2, 0.0, 0.0, 0.0, 0.0])
+
+        def steady() -> float:
+            clocks.seconds += next(held_up, 0.0)
+            return clocks.seconds
+
+        clocks.ours = timedelta(hours=-1)
+        clocks.watch._steady = steady
+        assert clocks.watch.look() == timedelta(hours=-1)
+
     @SET
     def test_when_asterisks_clock_alone_is_set_its_word_counts_from_when_it_is_heard(self, by: timedelta) -> None:
         clocks = Clocks()

@@ -11,6 +11,7 @@ import pytest
 from call_story import rules
 from pbx_double import AT, STAMP, Asterisk, Disk, Finaliser, until
 
+from pbx_plugin.ari_app.clock_watch import ClockWatch
 from pbx_plugin.ari_app.finalising import Finalising
 from pbx_plugin.ari_app.recorder import RecorderApp
 from pbx_plugin.ari_app.resync import ON_HOLD
@@ -18,6 +19,7 @@ from pbx_plugin.asterisk import variables
 from pbx_plugin.asterisk.ari import AriClient, AriError, AriUnreachableError
 from pbx_plugin.clock import now
 from pbx_plugin.domain import entries as e
+from pbx_plugin.domain import happenings as h
 from pbx_plugin.domain.call import Consent
 from pbx_plugin.domain.callstate import CallState, Phase
 from pbx_plugin.domain.losses import UNWATCHED
@@ -283,3 +285,20 @@ async def test_a_recording_that_could_not_begin_is_tried_again_at_the_next_conne
     await recorder.app._resync()
     await until(lambda: recorder.captures(Phase.RECORDING) == 1)
     await recorder.ends()
+
+
+def test_what_the_recorder_tells_itself_after_the_clock_was_set_is_told_by_the_calls_own_clock(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    set_back = [timedelta()]
+    monkeypatch.setattr("pbx_plugin.ari_app.recorder.now", lambda: AT + set_back[0])
+
+    async def story() -> timedelta:
+        recorder = await Recorder().started()
+        await recorder.hears("ChannelCreated")
+        recorder.app._clock = ClockWatch(lambda: AT + set_back[0], lambda: 0.0)
+        set_back[0] = timedelta(hours=-1)
+        recorder.app._happen(h.CaptureEnded(AT + set_back[0], "of-no-call"))
+        return recorder.call.clock_off
+
+    assert asyncio.run(story()) == timedelta(hours=-1)
