@@ -36,6 +36,9 @@ ANSWER_MS = 300
 CODECS = ("PCMA", "PCMU")
 SETTLE_S = 20.0
 
+_NUMBERS = itertools.count(100)
+"""Of all stages together: a call is found by its number, and an earlier file of tests may have had one like it."""
+
 
 class Stage:
     """Phones by extension, outside callers by name. Everything it starts it ends."""
@@ -47,7 +50,6 @@ class Stage:
         self._phones: dict[str, Phone] = {}
         self._voices: dict[str, Voice] = {}
         self._free_voices = iter(v for v in VOICES if v != MUSIC)
-        self._numbers = itertools.count(100)
         self._lock = threading.Lock()
         self._since: datetime | None = None
         self.set_up_at = now()
@@ -117,7 +119,7 @@ class Stage:
 
     def fresh_number(self) -> str:
         """A Danish number that nobody in these tests has had yet."""
-        return f"+45312{next(self._numbers):05d}"
+        return f"+45312{next(_NUMBERS):05d}"
 
     @property
     def server(self) -> str:
