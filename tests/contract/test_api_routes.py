@@ -219,6 +219,22 @@ def test_groups_numbers_and_exclusions_are_made_and_unmade(client: httpx2.Client
     assert client.delete(f"/v1/exclusions/{excluded.json()['id']}").status_code == 200
 
 
+def test_a_consent_number_speaks_languages_and_leads_to_users_but_not_into_the_dialplan(
+    stage: ApiStage, client: httpx2.Client
+) -> None:
+    with stage.client(stage.token(Scope.NUMBERS_READ)) as reader:
+        (number, *_) = reader.get("/v1/consent-numbers").json()
+    path = f"/v1/consent-numbers/{number['id']}?dry_run=true"
+    change = {"by_country": ["SE=sv"], "by_key": ["9=de"], "no": f"user:{stage.own.things['person']}"}
+    shown = client.patch(path, json=change).json()
+    assert (shown["by_country"], shown["by_key"]) == ([["SE", "sv"]], [["9", "de"]])
+    assert (shown["no_user_id"], shown["no_group_id"]) == (stage.own.things["person"], "")
+    for answer in ("yes", "no"):
+        refused = client.patch(path, json={answer: "dialplan:from-internal,004412345678,1"})
+        assert (refused.status_code, "command line" in refused.json()["detail"]) == (422, True)
+    assert client.patch(path, json={"no": f"user:{stage.other.things['person']}"}).status_code == 422
+
+
 def test_a_policy_is_applied_compared_and_rolled_back(client: httpx2.Client) -> None:
     document = client.get("/v1/policy").json()["document"]
     tried = client.post("/v1/policy/versions?dry_run=true", json={"document": {**document, "retention_days": 30}})
@@ -234,6 +250,35 @@ def test_a_policy_is_applied_compared_and_rolled_back(client: httpx2.Client) -> 
     back = client.post(f"/v1/policy/versions/{number - 1}/rollback", json={}).json()
     assert back["number"] == number + 2
     assert client.get("/v1/policy").json()["document"] == document
+
+
+def test_a_draft_is_made_tried_and_applied_and_is_refused_when_it_is_outdated(client: httpx2.Client) -> None:
+    number = client.get("/v1/policy").json()["number"]
+    draft = client.post("/v1/policy/drafts", json={"name": "autumn / 2", "comment": "why"}).json()
+    assert (draft["base"], draft["created_by"].startswith("API token")) == (number, True)
+    path = "/v1/policy/drafts/autumn%20%2F%202"
+    if client.get(path).status_code == 404:  # a name with a slash can be listed, but stands in no path
+        assert [one["name"] for one in client.get("/v1/policy/drafts").json()] == ["autumn / 2", "draft of 1"]
+    client.post("/v1/policy/drafts", json={"name": "autumn"})
+    path = "/v1/policy/drafts/autumn"
+    document = {**client.get(path).json()["document"], "pause_seconds": 60, "departments": {"incoming": []}}
+    edited = client.put(path, json={"document": document, "comment": "other"}).json()
+    assert (edited["comment"], edited["document"]["pause_seconds"]) == ("other", 60)
+    beside = client.get(f"{path}/changes").json()
+    assert [change["setting"] for change in beside["changes"]] == ["pause_seconds", "departments: incoming"]
+    tried = client.post("/v1/policy/trial", json={"draft": "autumn", "days": 366})
+    assert (tried.status_code, tried.json()["gained"]) == (200, 0)
+    assert client.post("/v1/policy/trial", json={}).status_code == 422
+    assert client.post("/v1/policy/trial", json={"draft": "nowhere"}).status_code == 422
+    client.put("/v1/policy/switch", json={"recording": False})
+    assert client.post(f"{path}/apply", json={}).status_code == 409
+    assert client.post(f"{path}/rebase").json()["base"] == number + 1
+    done = client.post(f"{path}/apply", json={"comment": "done"})
+    assert (done.status_code, done.json()["number"], done.json()["applied"]) == (201, number + 2, True)
+    now = client.get("/v1/policy").json()["document"]
+    assert (now["pause_seconds"], now["recording_off"]) == (60, True)
+    assert client.get(path).status_code == 404
+    assert client.post(f"/v1/policy/versions/{number}/rollback", json={}).status_code == 201
 
 
 class TestCalls:
