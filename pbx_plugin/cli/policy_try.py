@@ -6,6 +6,7 @@ import gc
 import re
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import replace
 from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Annotated, Any
@@ -19,12 +20,10 @@ from pbx_plugin.cli.frame import Company, Json, engine, tenant_of
 from pbx_plugin.cli.policy_words import read_file
 from pbx_plugin.db.directory import read_directory
 from pbx_plugin.db.stored_calls import StoredCalls
-from pbx_plugin.domain.decide import RULES
 from pbx_plugin.domain.policy import PolicyVersion
-from pbx_plugin.services import policies, policy_drafts
+from pbx_plugin.services import policies, policy_drafts, policy_trial
 from pbx_plugin.services.audit import Desk
-from pbx_plugin.services.directory import UNDEFINED, RefusedError
-from pbx_plugin.services.policy_trial import Trial
+from pbx_plugin.services.directory import RefusedError
 
 _DAYS = re.compile(r"([1-9]\d{0,3})d", re.ASCII)
 _KINDS = {
@@ -55,16 +54,14 @@ def try_policy(
             company = tenant_of(directory, tenant)
             desk = Desk(directory, company, "", clock.now(), str)
             policy = _policy(desk, what)
-            versions = {applied.version.number: applied.version for applied in directory.policies(company.id)}
-            departments = {"": UNDEFINED} | {d.id: d.name for d in directory.departments(company.id)}
-        zone = clock.time_zone(policy.schedule.time_zone) if policy.schedule else None
-        trial = Trial(policy, {0: PolicyVersion(company.id)} | versions, zone)
+            trial = policy_trial.begin(desk, policy)
         stored = StoredCalls(opened, company.id, start)
         with speech.counting("deciding anew", stored.count()) as done, _no_cycles():
             for portion in stored.portions():
                 trial.add(portion)
                 done(len(portion))
-    result = {"since": start, **trial.as_dict(departments, {rule.number: rule.name for rule in RULES})}
+        with read_directory(opened) as directory:
+            result = {"since": start, **policy_trial.result(replace(desk, directory=directory), trial)}
     if json:
         speech.say_json(result)
     else:

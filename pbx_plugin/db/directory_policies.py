@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from datetime import tzinfo
 
 from sqlalchemy import delete, select
 
@@ -54,6 +55,6 @@ class PolicyTables(SessionTables):
         self._session.execute(delete(PolicyDraftRow).where(*chosen))
         self._session.expire_all()
 
-    def knows_time_zone(self, name: str) -> bool:
-        """Tell whether this machine knows a time zone of that name."""
-        return clock.time_zone(name) is not None
+    def time_zone(self, name: str) -> tzinfo | None:
+        """Return the time zone of that name, None where this machine knows none."""
+        return clock.time_zone(name)

@@ -31,7 +31,7 @@ def names_of(desk: Desk) -> Names:
         desk.directory.departments(desk.tenant.id),
         desk.directory.groups(desk.tenant.id),
         frozenset(number.e164 for number in desk.directory.direct_numbers(desk.tenant.id)),
-        desk.directory.knows_time_zone,
+        lambda name: desk.directory.time_zone(name) is not None,
     )
 
 

@@ -65,8 +65,9 @@ def find(desk: Desk, name: str = "") -> Draft:
 
 def create(desk: Desk, name: str, *, base: int | None = None, comment: str = "") -> Draft:
     """Make a draft that says what the policy in force says, or an earlier version. Raises RefusedError."""
-    if not name or len(name) > LONGEST_NAME or not name.isprintable() or name != name.strip():
-        raise RefusedError(f"draft name {name!r} is not one: 1 to {LONGEST_NAME} signs on one line")
+    # A name also stands in the paths of the REST interface.
+    if not name or len(name) > LONGEST_NAME or not name.isprintable() or name != name.strip() or "/" in name:
+        raise RefusedError(f"draft name {name!r} is not one: 1 to {LONGEST_NAME} signs on one line, no '/'")
     policies.check_comment(comment)
     known = desk.directory.drafts(desk.tenant.id)
     if any(draft.name == name for draft in known):

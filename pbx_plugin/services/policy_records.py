@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, tzinfo
 from typing import Protocol
 
 from pbx_plugin.domain.policy import PolicyVersion
@@ -39,6 +39,6 @@ class PolicyStore(Protocol):
         """Delete a draft."""
         ...
 
-    def knows_time_zone(self, name: str) -> bool:
-        """Tell whether this machine knows a time zone of that name."""
+    def time_zone(self, name: str) -> tzinfo | None:
+        """Return the time zone of that name, None where this machine knows none."""
         ...

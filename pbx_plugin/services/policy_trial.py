@@ -13,12 +13,14 @@ from datetime import UTC, datetime, tzinfo
 from typing import Any, NamedTuple
 
 from pbx_plugin.domain.call import Consent, ConsentBy, Marks
-from pbx_plugin.domain.decide import decide
+from pbx_plugin.domain.decide import RULES, decide
 from pbx_plugin.domain.decision import Decision, Facts, Verdict
 from pbx_plugin.domain.exclusions import ExclusionIndex
 from pbx_plugin.domain.explain import facts_from_dict
 from pbx_plugin.domain.policy import GroupPolicy, PolicyVersion
 from pbx_plugin.domain.schedule import standing
+from pbx_plugin.services.audit import Desk
+from pbx_plugin.services.directory import UNDEFINED
 
 EXAMPLES = 10
 ALIKE = 2
@@ -241,6 +243,20 @@ class Trial:
                 for kind, found in self.examples.items()
             },
         }
+
+
+def begin(desk: Desk, policy: PolicyVersion) -> Trial:
+    """Return a trial of a policy on calls of the desk's company."""
+    tenant = desk.tenant.id
+    versions = {applied.version.number: applied.version for applied in desk.directory.policies(tenant)}
+    zone = desk.directory.time_zone(policy.schedule.time_zone) if policy.schedule else None
+    return Trial(policy, {0: PolicyVersion(tenant)} | versions, zone)
+
+
+def result(desk: Desk, trial: Trial) -> dict[str, Any]:
+    """Return what a trial found, as JSON-able data with names for ids; the keys are those of :meth:`Trial.as_dict`."""
+    departments = {"": UNDEFINED} | {d.id: d.name for d in desk.directory.departments(desk.tenant.id)}
+    return trial.as_dict(departments, {rule.number: rule.name for rule in RULES})
 
 
 def marks_before_groups(marks: Marks, then: PolicyVersion | None) -> tuple[Marks, ...]:

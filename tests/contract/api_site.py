@@ -40,7 +40,7 @@ from pbx_plugin.domain.entries import (
 )
 from pbx_plugin.domain.policy import GroupKind
 from pbx_plugin.domain.rulebook import Tenant
-from pbx_plugin.services import exclusions_service, groups, numbers_service, people, policies
+from pbx_plugin.services import exclusions_service, groups, numbers_service, people, policies, policy_drafts
 from pbx_plugin.services.audit import Desk
 from pbx_plugin.services.tokens import PREFIX, Scope
 from pbx_plugin.services.webhooks import Event
@@ -202,6 +202,7 @@ class ApiStage:
             ddi = numbers_service.add_ddi(desk, f"+457020{base}0", consent=consent.number)
             excluded = exclusions_service.add(desk, number=f"+453120{base}9", reason=f"why {digit}")
             policies.apply(desk, {"departments": {"incoming": "all"}}, comment=f"first of {digit}")
+            draft = policy_drafts.create(desk, f"draft of {digit}")
             if digit == "2":  # a version that the other company does not have
                 policies.switch(desk, off=True)
         company.things = {
@@ -212,6 +213,7 @@ class ApiStage:
             "consent_number": consent.id,
             "exclusion": excluded.id,
             "version": "2",
+            "draft": draft.name,
         }
         self.call(company, f"170000000{digit}.1", NOON)
         evidence = str(uuid5(NAMESPACE_OID, f"evidence {tenant.id}"))

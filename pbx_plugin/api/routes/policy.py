@@ -96,7 +96,7 @@ def apply_policy(caller: Applier, body: Application, dry_run: DryRun = False) ->
     """Put a document in force as a new version; one that changes nothing makes none."""
     with caller.changing(dry_run=dry_run) as desk:
         outcome = policies.apply(desk, body.document, comment=body.comment, acknowledged=body.acknowledge_announcement)
-        return _outcome(outcome, dry_run)
+        return outcome_of(outcome, dry_run)
 
 
 @router.get("/versions/{number}", responses=documented(404))
@@ -125,14 +125,14 @@ def roll_back(caller: Applier, number: Number, body: Rollback, dry_run: DryRun =
     with caller.changing(dry_run=dry_run) as desk:
         _one(desk, number)
         acknowledged = body.acknowledge_announcement
-        return _outcome(policies.roll_back(desk, number, comment=body.comment, acknowledged=acknowledged), dry_run)
+        return outcome_of(policies.roll_back(desk, number, comment=body.comment, acknowledged=acknowledged), dry_run)
 
 
 @router.put("/switch")
 def switch(caller: Applier, body: Switch, dry_run: DryRun = False) -> OutcomeShown:
     """Switch all recording off or on, keeping the rest of the policy."""
     with caller.changing(dry_run=dry_run) as desk:
-        return _outcome(policies.switch(desk, off=not body.recording, comment=body.comment), dry_run)
+        return outcome_of(policies.switch(desk, off=not body.recording, comment=body.comment), dry_run)
 
 
 def _one(desk: Desk, number: int) -> AppliedPolicy:
@@ -158,6 +158,7 @@ def _changes(changes: Any) -> list[Change]:
     return [Change(setting=setting, before=before, after=after) for setting, before, after in changes]
 
 
-def _outcome(outcome: policies.Outcome, dry_run: bool) -> OutcomeShown:
+def outcome_of(outcome: policies.Outcome, dry_run: bool) -> OutcomeShown:
+    """Return what applying did."""
     changes = _changes(outcome.changes)
     return OutcomeShown(**_plain(outcome.policy), applied=bool(changes) and not dry_run, changes=changes)
