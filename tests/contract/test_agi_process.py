@@ -104,8 +104,9 @@ def test_the_star_code_as_a_process_needs_nothing_but_itself(tmp_path: Path) -> 
     status, asterisk = machine(tmp_path).run(AGI_TOGGLE)
 
     assert status == 0
-    (command,) = asterisk.timeline
-    assert words(str(command))[2] == "PBXRecToggle,uniqueid: 1760000000.7"
+    logged, told = asterisk.timeline
+    assert words(str(logged))[1] == "CELGenUserEvent"
+    assert words(str(told))[2] == "PBXRecToggle,uniqueid: 1760000000.7"
 
 
 def test_the_star_code_waits_for_no_library_that_it_does_not_use() -> None:
