@@ -181,6 +181,11 @@ def test_examples_are_few_and_of_different_kinds() -> None:
     assert {example["department"] for example in result["examples"]["gained"]} == {"Sales", "x", "y"}
 
 
+def test_what_a_trusted_route_gave_is_taken_back_before_the_draft_is_asked() -> None:
+    given = Marks(Consent.GIVEN, ConsentBy.TRUSTED_ROUTE, "", ("trusted",))
+    assert marks_before_groups(given, THEN) == (Marks(presented_to=("trusted",)),)
+
+
 def test_marks_without_a_known_policy_may_be_either() -> None:
     required = Marks(Consent.REQUIRED, ConsentBy.OUR_IVR, "", ("recorded",))
     assert len(marks_before_groups(required, None)) == 2
