@@ -108,7 +108,8 @@ def put(desk: Desk, draft: Draft, settings: Sequence[tuple[str, object]], *, com
         if key not in document or isinstance(held, dict) != bool(dot):
             raise RefusedError(f"policy: {setting!r} is not a setting: 'pbx-plugin policy draft show' has them all")
         if isinstance(held, dict):
-            _set(held, _spelled(desk, key, name), _listed(key, name, value))
+            # What the document has by this name may be gone from the company, and can still be taken out.
+            _set(held, name if name in held else _spelled(desk, key, name), _listed(key, name, value))
         else:
             _set(document, key, [value] if isinstance(held, list) and isinstance(value, str) else value)
     return edit(desk, draft, document, comment=comment)

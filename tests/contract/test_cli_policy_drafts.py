@@ -164,6 +164,9 @@ def test_what_a_draft_speaks_of_may_be_gone_when_it_is_applied(site: Site) -> No
     said = site("policy", "draft", "apply")
     assert said.code == 2
     assert "no group" in said.err
+    (gone,) = site.does("policy", "draft", "show", "--json").data["policy"]["groups"]
+    site.does("policy", "draft", "set", f"groups.{gone}=", "pause_seconds=60")
+    site.does("policy", "draft", "apply")
 
 
 @pytest.mark.parametrize(
