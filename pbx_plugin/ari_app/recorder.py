@@ -144,10 +144,14 @@ class RecorderApp:
 
     def _on_heard(self, event: Json) -> None:
         self._look_at_clock()
+        at = self._clock.ours(time_of(event))
+        # Set between the two, our clock would have Asterisk's word an hour off, and the calls not know of it.
+        while self._look_at_clock():
+            at = self._clock.ours(time_of(event))
+        self._tell_by_our_clock(event, at)
+        event[CLOCK] = self._clock.moved
         if self._caught_up:  # until then what was missed is not known, whatever is heard
             self._heard.note(now())
-        self._tell_by_our_clock(event, self._clock.ours(time_of(event)))
-        event[CLOCK] = self._clock.moved
         self._signals.feed(event)
 
     def _on_lost(self) -> None:
@@ -170,10 +174,12 @@ class RecorderApp:
         except Exception:
             log.exception("beeps could not be told")
 
-    def _look_at_clock(self) -> None:
+    def _look_at_clock(self) -> bool:
+        """Tell the calls when the clock was set, and whether it was."""
         by = self._clock.look()
         if by:
             self._clock_moved(by)
+        return bool(by)
 
     def _clock_moved(self, by: timedelta) -> None:
         log.error("the machine's clock was set: running calls go on by the old one", seconds=by.total_seconds())

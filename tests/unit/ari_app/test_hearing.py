@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from datetime import timedelta
+from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any, cast
 
@@ -302,3 +302,25 @@ def test_what_the_recorder_tells_itself_after_the_clock_was_set_is_told_by_the_c
         return recorder.call.clock_off
 
     assert asyncio.run(story()) == timedelta(hours=-1)
+
+
+def test_a_clock_that_is_set_in_the_middle_of_hearing_leaves_the_event_at_its_moment(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    set_back = [timedelta()]
+    monkeypatch.setattr("pbx_plugin.ari_app.recorder.now", lambda: AT + set_back[0])
+
+    class SetBackBetweenLooks(ClockWatch):
+        def ours(self, at: datetime) -> datetime:
+            set_back[0] = timedelta(hours=-1)
+            return super().ours(at)
+
+    async def story() -> datetime:
+        recorder = await Recorder().started()
+        await recorder.hears("ChannelCreated")
+        recorder.app._clock = SetBackBetweenLooks(lambda: AT + set_back[0], lambda: 0.0)
+        event = {"type": "ChannelDestroyed", "timestamp": AT.isoformat(), "channel": {"id": "1.1", "name": "PJSIP/x-1"}}
+        recorder.app._on_heard(event)
+        return datetime.fromisoformat(str(event["timestamp"])) - recorder.call.clock_off
+
+    assert asyncio.run(story()) == AT
