@@ -181,6 +181,7 @@ FREE = {
     "POST exclusions, reason": sent("exclusion.reason", "POST exclusions", number="+453125«n»", reason="«text»"),
     "PUT tags": sent("call_tag.text", "PUT calls/1700000001.5/tags", tags=["«text»", None, ""]),
     "PUT tags before the call": sent("call_tag.text", "PUT calls/17«n».1/tags", tags=[None, "«text»", None]),
+    "POST drafts, comment": sent("policy_draft.comment", "POST policy/drafts", name="posted «n»", comment="«text»"),
     "POST notes": sent("recording_note.text", "POST recordings/«recording»/notes", text="«text»"),
 }
 """Ways that take any words."""
