@@ -133,7 +133,7 @@ def test_an_outside_caller_consents_and_both_sides_are_found_by_the_command_line
     assert Path(recording["file"]).is_relative_to(info["paths"]["archive"])
     assert_side(Path(recording["file"]), 0, voice("alfa"), 0.5, 3.0)
     assert_side(Path(recording["file"]), 1, voice("mike"), 0.5, 3.0)
-    (evidence,) = [one for one in ask(info, "consents", "list") if one["caller_e164"] == number]
+    (evidence,) = [one for one in ask(info, "consent", "list") if one["caller_e164"] == number]
     assert (evidence["outcome"], evidence["digits"]) == ("given", consent["keys"]["yes"])
     explained = ask(info, "explain", recording["call_id"])
     assert [one["verdict"] for one in explained["decisions"]] == ["record"]
