@@ -75,7 +75,8 @@ class PortBlock:
             lock_fd = _lock(folder / str(first))
             if lock_fd is None:
                 continue
-            if all(is_free(host, first + RTP_PORTS + n, "tcp") for n in range(0, BLOCK - RTP_PORTS, 10)):
+            named = [first + RTP_PORTS + n for n in (*range(10), *range(10, BLOCK - RTP_PORTS, 10))]
+            if all(is_free(host, port, "tcp") and is_free(host, port, "udp") for port in named):
                 return cls(first, host, lock_fd)
             os.close(lock_fd)
         raise NoFreePortsError(
