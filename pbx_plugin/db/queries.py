@@ -7,7 +7,7 @@ from collections.abc import Collection, Iterable, Sequence
 from datetime import datetime
 from typing import TypeVar
 
-from sqlalchemy import ColumnElement, Engine, Select, and_, func, or_, select
+from sqlalchemy import ColumnElement, Engine, Select, func, or_, select
 from sqlalchemy.orm import InstrumentedAttribute, Session
 from sqlalchemy.sql.selectable import GenerativeSelect
 
@@ -218,9 +218,9 @@ def _decisions(session: Session, rows: Sequence[DecisionRow]) -> tuple[DecisionV
 def _consents(
     session: Session, tenant_id: str, linkedids: Sequence[str], evidence_ids: Collection[str]
 ) -> tuple[ConsentView, ...]:
-    # A linkedid comes from one Asterisk; the tenant keeps another machine's equal one out.
-    by_linkedid = and_(ConsentRow.linkedid.in_(linkedids), ConsentRow.tenant_id == tenant_id)
-    query = select(ConsentRow).where(or_(by_linkedid, ConsentRow.id.in_(evidence_ids)))
+    # The tenant keeps out another machine's equal linkedid, and what another company's caller said to that company.
+    mine = or_(ConsentRow.linkedid.in_(linkedids), ConsentRow.id.in_(evidence_ids))
+    query = select(ConsentRow).where(ConsentRow.tenant_id == tenant_id, mine)
     return tuple(read_rows.consent(row) for row in session.scalars(query.order_by(ConsentRow.asked_at, ConsentRow.id)))
 
 

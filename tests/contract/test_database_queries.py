@@ -146,6 +146,14 @@ def test_another_company_with_the_same_linkedid_shows_none_of_its_evidence(
     assert [found.evidence_id for found in queries.call_detail("call-1").consents] == ["ours"]
 
 
+def test_a_call_that_another_company_hands_over_shows_none_of_what_its_caller_said_there(
+    engine: Engine, queries: DatabaseQueries
+) -> None:
+    tell(engine, whole_call()[:2] + whole_call()[3:4])
+    tell(engine, [replace(consent_taken(linkedid="another"), tenant_id="other")], "agi-1:1")
+    assert queries.call_detail("call-1").consents == ()
+
+
 def test_a_call_is_found_by_id_linkedid_or_the_beginning_of_its_id(engine: Engine, queries: DatabaseQueries) -> None:
     tell(engine, [began("abcd-1"), began("abce-2", linkedid="1.2"), began("ab%_-3", linkedid="1.3")])
     for name, call_id in (("abcd-1", "abcd-1"), ("1.2", "abce-2"), ("abcd", "abcd-1"), ("ab%_", "ab%_-3")):
