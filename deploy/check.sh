@@ -1,5 +1,5 @@
 #!/bin/sh
-# Everything that needs no call: form, types, floors, unit and contract tests.
+# What needs no call and runs all day: form, types, floors, unit and contract tests but the long ones.
 set -eu
 . "$(dirname -- "$0")/lib.sh"
 step sh deploy/setup.sh
@@ -12,4 +12,4 @@ say "Types (mypy)"
 step "$bin/mypy" --no-error-summary
 quietly "Floors (import-linter)" "$bin/lint-imports" --no-logo
 say "Unit and contract tests"
-step "$bin/python" -m pytest -q -n 2 tests/unit tests/contract "$@"
+step "$bin/python" -m pytest -q -n 2 -m "not wide" tests/unit tests/contract "$@"

@@ -19,6 +19,8 @@ from schemathesis.specs.openapi.checks import negative_data_rejection, positive_
 from pbx_plugin.api.app import ROUTERS, build_app
 from pbx_plugin.api.routes import account, live
 
+pytestmark = pytest.mark.wide
+
 EXAMPLES = 3
 """A route, each of what the document allows and of what it forbids: quick enough for every check."""
 

@@ -12,6 +12,8 @@ from typing import Any
 import pytest
 from cli_site import Site
 
+pytestmark = pytest.mark.wide
+
 EVIL = "=Eve\x1b]0;owned\x07 [bold red]R&D[/] \u202egnp.exe <script>${EXTEN},;\n\"'Ærø 漢字😀"
 
 

@@ -29,6 +29,8 @@ from sqlalchemy import String
 from pbx_plugin.cli.main import app
 from pbx_plugin.db.models import Base
 
+pytestmark = pytest.mark.wide
+
 JSON = {"Content-Type": "application/json"}
 OWN = ("--tenant", "Company One")
 

@@ -29,6 +29,8 @@ from pbx_plugin.services.mailing import PAUSES, deliver
 from pbx_plugin.services.people_records import Mail
 from pbx_plugin.settings import MailServer
 
+pytestmark = pytest.mark.wide
+
 
 class PostOffice:
     """What a mail server was given; it answers ``says`` to the next mails instead of taking them."""
