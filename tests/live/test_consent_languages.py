@@ -159,6 +159,8 @@ def test_the_caller_s_phone_heard_the_question_in_that_language_and_in_no_other(
 def like(heard: np.ndarray, prompt: np.ndarray, seconds: float = 1.5, rate: int = 8000) -> float:
     """How like the prompt's beginning the best fitting stretch of what was heard is; 1 is the same."""
     part = prompt[: round(seconds * rate)]
+    if len(heard) <= len(part):
+        return 0.0
     size = len(heard) + len(part)
     found = np.fft.irfft(np.fft.rfft(heard, size) * np.conj(np.fft.rfft(part, size)), size)[: len(heard) - len(part)]
     energy = np.concatenate(([0.0], np.cumsum(heard**2)))
@@ -182,7 +184,9 @@ def test_a_no_leads_into_the_administrators_dialplan_and_nothing_is_recorded(
     call = calls["a dane says no, dialplan"]
     assert call.decisions == ()
     assert call.recordings == ()
-    assert f'"sandbox-services,{CONFERENCE},1") in new stack' in stage.site.asterisk.log_path.read_text()
+    # Hostile callers of other tests may have left bytes there that are no text.
+    said = stage.site.asterisk.log_path.read_text(errors="replace")
+    assert f'"sandbox-services,{CONFERENCE},1") in new stack' in said
 
 
 @pytest.mark.parametrize("name", RECORDED)
