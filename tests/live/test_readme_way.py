@@ -187,8 +187,8 @@ def test_ten_minutes_to_the_first_recording(administrator: Administrator, tmp_pa
 def telephones(administrator: Administrator, recordings: str, folder: Path) -> dict[str, Any]:
     """Call Anna from outside and talk; her recording, as it is listed afterwards."""
 
-    def listed(state: str) -> list[dict[str, Any]]:
-        return [one for one in administrator.asks(recordings) if one["state"] == state]
+    def listed(state: str) -> list[dict[str, Any]] | None:
+        return [one for one in administrator.asks(recordings) if one["state"] == state] or None
 
     with ExitStack() as phones:
         anna = phones.enter_context(
