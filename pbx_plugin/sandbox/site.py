@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import fcntl
 import os
 import secrets
 import shutil
@@ -175,8 +176,12 @@ class Site:
     def _prompts(self, rulebook: Rulebook) -> None:
         """Speak the prompts once a machine; later sandboxes take them from the cache."""
         cached, own = cache_dir() / "prompts", self.settings.paths.prompts
-        build_prompts(cached, rulebook, load_texts(resource_dir("ivr_prompts")))
-        shutil.copytree(cached, own, dirs_exist_ok=True)
+        cached.mkdir(mode=0o750, parents=True, exist_ok=True)
+        # Two sandboxes that start together: the second waits, and finds them spoken.
+        with (cache_dir() / "prompts.lock").open("w") as lock:
+            fcntl.flock(lock, fcntl.LOCK_EX)
+            build_prompts(cached, rulebook, load_texts(resource_dir("ivr_prompts")))
+            shutil.copytree(cached, own, dirs_exist_ok=True)
 
     def _dialplan(self, rulebook: Rulebook) -> None:
         settings = self.settings
