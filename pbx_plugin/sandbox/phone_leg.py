@@ -7,12 +7,13 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Protocol
 
-from pbx_plugin.sandbox.phone_journal import Event, Journal, LegEndedError, PhoneTimeoutError
+from pbx_plugin.sandbox.phone_journal import Event, Journal, LegEndedError, PhoneError, PhoneTimeoutError
 from pbx_plugin.sandbox.phone_wire import DtmfMethod, Sends, header
 
 RINGS_S = 10.0
 TALKS_S = 10.0
 DTMF_SLACK_S = 5.0
+ENDING_S = 2.0
 
 
 class Line(Protocol):
@@ -129,8 +130,21 @@ class Leg:
 
     def hangup(self, code: int = 0) -> None:
         """BYE, CANCEL or a refusal with `code`, as the state asks. Nothing when the call is over already."""
-        if not self.ended:
+        if self.ended:
+            return
+        try:
             self._line.command("hangup", leg=self.number, code=code)
+        except PhoneError:
+            # It may have ended while the command was on its way; the phone forgets a call before we read of its end.
+            if not self._over_within(ENDING_S):
+                raise
+
+    def _over_within(self, seconds: float) -> bool:
+        try:
+            self.wait("DISCONNECTED", seconds)
+        except PhoneTimeoutError:
+            return False
+        return True
 
     def dtmf(self, digits: str, method: DtmfMethod = "rfc4733", *, duration_ms: int = 160, gap_ms: int = 120) -> None:
         """Presses keys; returns when the last one is released. Raises LegEndedError when the call ends before it."""

@@ -40,6 +40,15 @@ def bert(place: Path) -> Iterator[Phone]:
         assert phone.faults() == []
 
 
+@pytest.fixture(autouse=True)
+def _a_test_that_fails_spoils_no_other(anna: Phone, bert: Phone) -> Iterator[None]:
+    yield
+    for phone in (anna, bert):
+        phone.auto_off()
+    for phone in (anna, bert):
+        phone.hang_up_all()
+
+
 def test_two_phones_talk_and_each_hears_the_others_voice_alone(anna: Phone, bert: Phone) -> None:
     out = anna.dial(bert.uri, headers=[("X-Test", "one")])
     into = bert.wait_incoming()
@@ -118,7 +127,7 @@ def test_hold_keeps_the_recordings_time_and_silence_echo_and_nothing_are_what_th
 def test_a_busy_phone_refuses_and_a_caller_may_give_up(anna: Phone, bert: Phone) -> None:
     bert.auto_refuse(486)
     assert anna.dial(bert.uri).wait_ended().code == 486
-    assert bert.wait_incoming().ended
+    bert.wait_incoming().wait_ended()
     bert.auto_off()
     out = anna.dial(bert.uri)
     into = bert.wait_incoming()
