@@ -26,6 +26,18 @@ from pbx_plugin.db.models_people import (
     TenantRow,
 )
 from pbx_plugin.db.models_policy import ExclusionRow, PolicyDraftRow, PolicyVersionRow, RevisionRow
+from pbx_plugin.db.models_portal import (
+    AccountLinkRow,
+    AccountReachRow,
+    AccountRow,
+    PasswordRow,
+    PortalRulesRow,
+    RecoveryCodeRow,
+    SessionRow,
+    TermsAcceptedRow,
+    TermsRow,
+    ThrottleRow,
+)
 from pbx_plugin.db.models_recordings import GapRow, MediaRow, MediaState, RecordingRow
 from pbx_plugin.db.models_units import PersonUnitRow, RecordingGroupMemberRow, RecordingGroupRow, UnitRow
 
@@ -48,6 +60,9 @@ RULEBOOK_TABLES = frozenset(
 
 __all__ = [
     "RULEBOOK_TABLES",
+    "AccountLinkRow",
+    "AccountReachRow",
+    "AccountRow",
     "ApiTokenRow",
     "AuditRow",
     "Base",
@@ -74,16 +89,23 @@ __all__ = [
     "MediaState",
     "NoticeRow",
     "PartyEventRow",
+    "PasswordRow",
     "PersonRow",
     "PersonUnitRow",
     "PolicyDraftRow",
     "PolicyVersionRow",
+    "PortalRulesRow",
     "RecordingGroupMemberRow",
     "RecordingGroupRow",
     "RecordingNoteRow",
     "RecordingRow",
+    "RecoveryCodeRow",
     "RevisionRow",
+    "SessionRow",
     "TenantRow",
+    "TermsAcceptedRow",
+    "TermsRow",
+    "ThrottleRow",
     "UnitRow",
     "WebhookRow",
 ]
