@@ -27,7 +27,7 @@ class Stage(StrEnum):
     """What a session waits for. Only an ``open`` one shows anything of the company."""
 
     SECOND_FACTOR = "second factor"
-    PASSWORD = "password"
+    PASSWORD = "password"  # noqa: S105  (the name of a stage)
     SET_UP_FACTOR = "set up second factor"
     TERMS = "terms"
     OPEN = "open"
