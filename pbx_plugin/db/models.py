@@ -40,6 +40,13 @@ from pbx_plugin.db.models_portal import (
 )
 from pbx_plugin.db.models_recordings import GapRow, MediaRow, MediaState, RecordingRow
 from pbx_plugin.db.models_units import PersonUnitRow, RecordingGroupMemberRow, RecordingGroupRow, UnitRow
+from pbx_plugin.db.models_working import (
+    ChoiceRow,
+    EvaluationFormRow,
+    EvaluationRow,
+    ListeningRow,
+    RecordingMarkRow,
+)
 
 RULEBOOK_TABLES = frozenset(
     row.__tablename__
@@ -70,6 +77,7 @@ __all__ = [
     "CallMarkRow",
     "CallRow",
     "CallTagRow",
+    "ChoiceRow",
     "ConsentNumberRow",
     "ConsentRow",
     "DecisionRow",
@@ -77,6 +85,8 @@ __all__ = [
     "DepartmentRow",
     "DeviceRow",
     "DirectNumberRow",
+    "EvaluationFormRow",
+    "EvaluationRow",
     "ExclusionRow",
     "GapRow",
     "GroupMemberRow",
@@ -84,6 +94,7 @@ __all__ = [
     "ImportRunRow",
     "JournalMarkRow",
     "LegRow",
+    "ListeningRow",
     "MailRow",
     "MediaRow",
     "MediaState",
@@ -97,6 +108,7 @@ __all__ = [
     "PortalRulesRow",
     "RecordingGroupMemberRow",
     "RecordingGroupRow",
+    "RecordingMarkRow",
     "RecordingNoteRow",
     "RecordingRow",
     "RecoveryCodeRow",

@@ -9,6 +9,7 @@ from sqlalchemy.orm import Mapped, mapped_column
 
 from pbx_plugin.db.base import ID_LENGTH, TABLE_OPTIONS, Base, BigId, LongText, UtcDateTime, WireText, choice
 from pbx_plugin.db.models_calls import CHANNEL_LENGTH
+from pbx_plugin.domain.working import Flag
 from pbx_plugin.services.webhooks import DeliveryState
 
 TAG_LENGTH = 128
@@ -52,7 +53,10 @@ class CallTagRow(Base):
 
 
 class RecordingNoteRow(Base):
-    """What somebody wrote about a recording, at ``at_ms`` milliseconds from its beginning where it is about a place."""
+    """What somebody wrote about a recording, at ``at_ms`` milliseconds from its beginning where it is about a place.
+
+    ``account_id`` is whose it is, empty for a program's or the command line's.
+    """
 
     __tablename__ = "recording_note"
     __table_args__ = (Index("ix_recording_note_recording_id_at", "recording_id", "at"), TABLE_OPTIONS)
@@ -64,6 +68,9 @@ class RecordingNoteRow(Base):
     text: Mapped[str] = mapped_column(LongText)
     author: Mapped[str] = mapped_column(WireText(100))
     at: Mapped[datetime] = mapped_column(UtcDateTime)
+    account_id: Mapped[str] = mapped_column(String(ID_LENGTH), default="")
+    colour: Mapped[Flag] = mapped_column(choice(Flag), default=Flag.NONE)
+    changed_at: Mapped[datetime | None] = mapped_column(UtcDateTime, default=None)
 
 
 class WebhookRow(Base):
