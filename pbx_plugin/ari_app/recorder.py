@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import time
-from contextlib import suppress
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -16,16 +15,19 @@ from pbx_plugin.ari_app.catching_up import CatchingUp, started_at
 from pbx_plugin.ari_app.clock_watch import ClockWatch
 from pbx_plugin.ari_app.finalising import Finalising
 from pbx_plugin.ari_app.heard import Heard
+from pbx_plugin.ari_app.leftovers import clear_spool, finish_orphans
 from pbx_plugin.ari_app.performer import FindSound, Performer
-from pbx_plugin.ari_app.resync import ON_HOLD, changed_unheard, missed
+from pbx_plugin.ari_app.questions import ask_holds, ask_marks
+from pbx_plugin.ari_app.resync import changed_unheard, missed
 from pbx_plugin.ari_app.room import RoomWatch
+from pbx_plugin.ari_app.rules_watch import RulesWatch
 from pbx_plugin.ari_app.signals import Signals
 from pbx_plugin.ari_app.switchboard import Switchboard
 from pbx_plugin.ari_app.watch import CaptureWatch
 from pbx_plugin.ari_app.witness import Witness
 from pbx_plugin.asterisk import variables
 from pbx_plugin.asterisk.ari import AriClient, AriError, AriUnreachableError
-from pbx_plugin.asterisk.ari_events import WANTED_EVENTS, carries_marks, channels_in, happenings_in, is_ours, time_of
+from pbx_plugin.asterisk.ari_events import WANTED_EVENTS, channels_in, happenings_in, is_ours, time_of
 from pbx_plugin.asterisk.connection import Connection
 from pbx_plugin.asterisk.post import listener_name
 from pbx_plugin.clock import now
@@ -38,8 +40,6 @@ from pbx_plugin.domain.mixing import unheld_unheard
 from pbx_plugin.services.callmemory import UnreadableMemoryError, recall
 from pbx_plugin.services.ports import Journal, Recall, RulebookSource, StoreUnavailableError
 from pbx_plugin.settings import Settings
-from pbx_plugin.storage.errors import StorageError
-from pbx_plugin.storage.tidy import tidy_spool
 
 log = structlog.get_logger(__name__)
 
@@ -71,7 +71,7 @@ class RecorderApp:
     ) -> None:
         self._settings = settings
         self._ari = ari
-        self._rulebooks = rulebooks
+        self._rules = RulesWatch(rulebooks, settings.recorder.rulebook_refresh, now)
         self._memory = memory
         self._signals = Signals()
         self._capturing = Capturing(ari, settings.ari.app, self._signals)
@@ -79,7 +79,6 @@ class RecorderApp:
         self._beeper = Beeper(self._performer.beep)
         self._switchboard: Switchboard | None = None
         self._watch: CaptureWatch | None = None
-        self._revision = -1
         self._resumed = False
         self._heard = Heard(settings.paths.heard)
         self._clock = ClockWatch(now, time.monotonic)
@@ -93,7 +92,7 @@ class RecorderApp:
 
     async def run(self) -> None:
         """Load the rules, connect and record. A database that is away is waited for; calls go on meanwhile."""
-        book = await self._first_book()
+        book = await self._rules.first()
         calls = await self._remembered()
         info = await self._asterisk_id()
         self._begin(info, book, calls)
@@ -108,7 +107,7 @@ class RecorderApp:
             on_event=self._on_event,
             on_lost=self._on_lost,
         )
-        deeds = (self._refresh(), self._tick(), self._room.run(), self._witness.run())
+        deeds = (self._rules.run(self._rules_changed), self._tick(), self._room.run(), self._witness.run())
         beside = [asyncio.create_task(deed) for deed in deeds]
         try:
             await connection.run()
@@ -191,40 +190,13 @@ class RecorderApp:
         if at != time_of(event):
             event["timestamp"] = at.isoformat()
 
+    def _rules_changed(self, book: Book, at: datetime) -> None:
+        if self._switchboard is not None:
+            self._switchboard.rules_changed(book, at)
+
     def _on_room(self, room: Room) -> None:
         if self._switchboard is not None:
             self._switchboard.room = room
-
-    async def _first_book(self) -> Book:
-        while True:
-            book = await self._newer_book()
-            if book is not None:
-                return book
-            log.warning("no rulebook yet: nothing is recorded until the database answers")
-            await asyncio.sleep(self._settings.recorder.rulebook_refresh)
-
-    async def _newer_book(self) -> Book | None:
-        """Return the rulebook when the database has a newer one, None when not or when it is away."""
-        try:
-            revision = await asyncio.to_thread(self._rulebooks.revision)
-            if revision == self._revision:
-                return None
-            rules = await asyncio.to_thread(self._rulebooks.load)
-        except StoreUnavailableError:
-            return None
-        self._revision = revision
-        return await asyncio.to_thread(Book.of, rules, now())
-
-    async def _refresh(self) -> None:
-        while True:
-            await asyncio.sleep(self._settings.recorder.rulebook_refresh)
-            try:
-                book = await self._newer_book()
-            except Exception:
-                log.exception("the rulebook cannot be read: the one before stays in force")
-                continue
-            if book is not None and self._switchboard is not None:
-                self._switchboard.rules_changed(book, now())
 
     async def _remembered(self) -> list[CallState]:
         while True:
@@ -266,36 +238,9 @@ class RecorderApp:
         if event["type"] in ("RecordingFinished", "RecordingFailed"):
             self._watch.feed(event)
         if event["type"] != "ChannelDestroyed":
-            await self._ask_marks(channels_in(event))
+            await ask_marks(self._ari, channels_in(event))
         for happening in happenings_in(event):
             self._switchboard.happen(happening)
-
-    async def _ask_marks(self, channels: list[Json]) -> None:
-        """Ask Asterisk for the marks that ari.conf does not let through: without them consent would be unknown.
-
-        Where Asterisk does not answer, consent counts as required; a channel that is gone keeps the marks it had.
-        """
-        for channel in channels:
-            if carries_marks(channel):
-                continue
-            asked = (self._ari.get_variable(channel["id"], name) for name in variables.CHANNEL_VARIABLES)
-            try:
-                found = await asyncio.gather(*asked)
-            except AriError as error:
-                log.debug("a channel was gone before its marks were known", error=str(error))
-            except AriUnreachableError as error:
-                log.warning("marks cannot be asked for: consent counts as required", error=str(error))
-                channel["channelvars"] = dict.fromkeys(variables.CHANNEL_VARIABLES, "")
-                channel["channelvars"][variables.CONSENT] = "unknown"
-            else:
-                channel["channelvars"] = dict(zip(variables.CHANNEL_VARIABLES, found, strict=True))
-
-    async def _ask_hold(self, channel: Json) -> None:
-        """Ask whether a channel is on hold: no event says it again, nor that it no longer is."""
-        with suppress(AriError):
-            answer = await self._ari.get_variable(channel["id"], ON_HOLD)
-            if answer in ("0", "1"):  # an Asterisk that does not know leaves it as it was
-                channel["on_hold"] = answer == "1"
 
     async def _resync(self) -> None:
         """Compare with Asterisk: what was missed happens now; lost recordings end, stray snoops go."""
@@ -305,8 +250,8 @@ class RecorderApp:
         deaf_since, listed_at = self._heard.last, now()
         channels, bridges = await asyncio.gather(self._ari.list_channels(), self._ari.list_bridges())
         theirs = [channel for channel in channels if not is_ours(channel)]
-        await self._ask_marks(theirs)
-        await asyncio.gather(*(self._ask_hold(channel) for channel in theirs))
+        await ask_marks(self._ari, theirs)
+        await ask_holds(self._ari, theirs)
         before = {media: capture.phase for _, media, capture in self._captures()}
         proven: frozenset[str] = frozenset()
         gone_at = None
@@ -332,7 +277,8 @@ class RecorderApp:
                 await self._resume(capture)
         if not self._resumed:
             self._erase_what_is_left()
-            await self._finish_orphans(deaf_since)
+            await finish_orphans(self._memory, self._ours(), self._performer.finish_orphan, deaf_since or now())
+            await clear_spool(self._memory, self._settings.paths.spool, self._ours())
         self._resumed = True
         self._caught_up = True
         self._heard.note(listed_at)
@@ -347,6 +293,10 @@ class RecorderApp:
         for call in tuple(self._switchboard.calls.values()) if self._switchboard else ():
             for media in call.erasing:
                 self._happen(h.EraserLost(now(), media))
+
+    def _ours(self) -> frozenset[str]:
+        calls = self._switchboard.calls.values() if self._switchboard else ()
+        return frozenset(media for call in calls for media in (*call.captures, *call.erasing))
 
     def _captures(self) -> list[tuple[CallState, str, Capture]]:
         calls = tuple(self._switchboard.calls.values()) if self._switchboard else ()
@@ -375,29 +325,3 @@ class RecorderApp:
     async def _lives(self, capture: Capture) -> bool:
         names = (capture.spool_in, capture.spool_out)
         return all([await self._capturing.is_live(name) for name in names])
-
-    async def _finish_orphans(self, deaf_since: datetime | None) -> None:
-        """Finalise segments that the books hold as open, but no running call knows (their call's state was lost)."""
-        if self._switchboard is None:
-            return
-        try:
-            rows = await asyncio.to_thread(self._memory.open_media)
-        except StoreUnavailableError as error:
-            log.warning("open segments are looked for at the next start", error=str(error))
-            return
-        known = {media for call in self._switchboard.calls.values() for media in (*call.captures, *call.erasing)}
-        for row in rows:
-            if row.media_id in known:
-                continue
-            log.warning("finishing a segment of an earlier run", media=row.media_id, state=row.state)
-            self._performer.finish_orphan(row, deaf_since or now())
-        await self._tidy_spool()
-
-    async def _tidy_spool(self) -> None:
-        """Remove what was settled and not removed when the last run was killed; report what nobody knows."""
-        calls = self._switchboard.calls.values() if self._switchboard else ()
-        ours = frozenset(media for call in calls for media in (*call.captures, *call.erasing))
-        try:
-            await asyncio.to_thread(tidy_spool, self._settings.paths.spool, self._memory.media_states, ours)
-        except (StoreUnavailableError, StorageError) as error:
-            log.warning("the spool is tidied at the next start", error=str(error))

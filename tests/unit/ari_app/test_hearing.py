@@ -103,7 +103,7 @@ class Recorder:
         self.app._capturing._signals = self.pbx.signals
 
     async def started(self) -> Recorder:
-        book = await self.app._first_book()
+        book = await self.app._rules.first()
         self.app._begin("pbx", book, [])
         return self
 
@@ -170,11 +170,11 @@ async def test_an_event_that_nobody_can_read_is_logged_and_the_next_one_heard() 
 async def test_rules_that_cannot_be_read_once_are_read_again() -> None:
     recorder = await Recorder().started()
     recorder.books.broken = ValueError("a row that makes no sense")
-    refreshing = asyncio.create_task(recorder.app._refresh())
+    refreshing = asyncio.create_task(recorder.app._rules.run(recorder.app._rules_changed))
     await until(lambda: recorder.books.asked > 2)
-    before = recorder.app._revision
+    before = recorder.app._rules._revision
     recorder.books.broken = None
-    await until(lambda: recorder.app._revision > before)
+    await until(lambda: recorder.app._rules._revision > before)
     refreshing.cancel()
     await recorder.ends()
 
