@@ -1,0 +1,185 @@
+"""Signing in to the portal: what the pages ask for. Every method is a whole step with its audit; all are thread-safe."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Protocol
+
+from pbx_plugin.domain.access import Viewer
+from pbx_plugin.domain.rulebook import Tenant
+from pbx_plugin.domain.signing import Flaw, LinkPurpose, Rules, Stage
+from pbx_plugin.services.account_records import Account, Session, TermsText
+
+
+class WrongError(Exception):
+    """It did not work, and there is no more to be said: one answer to a wrong password, an account that is not there,
+    is switched off or has to wait, a wrong or used code. Say 'not right, or too many tries: wait, or set a new one'."""
+
+
+class TooManyError(Exception):
+    """Too many failures from this address, whatever was tried; ``seconds`` until anything from it is looked at."""
+
+    def __init__(self, seconds: int) -> None:
+        super().__init__(f"too many failed tries from this address: wait {seconds} seconds")
+        self.seconds = seconds
+
+
+class NotSignedInError(Exception):
+    """The session is not there any more, or not as far as this step asks: go to the sign-in page."""
+
+
+class DeadLinkError(Exception):
+    """The link was used, is too old, was replaced by a newer one, or never was."""
+
+
+class FlawedPasswordError(Exception):
+    """The password is not taken; ``flaws`` say why, ``rules`` hold the numbers to tell."""
+
+    def __init__(self, flaws: Sequence[Flaw], rules: Rules) -> None:
+        super().__init__(f"the password is not taken: {', '.join(flaws)}")
+        self.flaws = tuple(flaws)
+        self.rules = rules
+
+
+@dataclass(frozen=True, slots=True)
+class Visitor:
+    """Who knocks: their address, what their browser says that it is, and when it is (UTC)."""
+
+    address: str
+    at: datetime
+    agent: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Standing:
+    """How far a session has come. Nothing of the company may be shown unless ``stage`` is *open*.
+
+    ``terms`` are what is to be accepted at stage *terms*, in the account's language where there is such a text.
+    """
+
+    stage: Stage
+    viewer: Viewer
+    account: Account
+    tenant: Tenant
+    session: Session
+    rules: Rules
+    terms: TermsText | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Grant:
+    """A session's new token, to be set as cookie: until ``until`` where the visitor stays signed in, else for as long
+    as the browser is open (None). The token before is worth nothing any more."""
+
+    token: str = field(repr=False)
+    standing: Standing
+    until: datetime | None
+
+
+@dataclass(frozen=True, slots=True)
+class LinkSeen:
+    """A living link: what it is for, whose it is, and what their password must be like."""
+
+    purpose: LinkPurpose
+    email: str
+    name: str
+    language: str
+    tenant: Tenant
+    rules: Rules
+
+
+@dataclass(frozen=True, slots=True)
+class FactorOffer:
+    """A second factor to be set up: the secret (base32) to type and the address (``otpauth://``) for a QR code."""
+
+    secret: str = field(repr=False)
+    uri: str = field(repr=False)
+
+
+@dataclass(frozen=True, slots=True)
+class FactorSet:
+    """A second factor that counts from now on. The recovery codes are shown this once."""
+
+    grant: Grant
+    recovery_codes: tuple[str, ...] = field(repr=False)
+
+
+@dataclass(frozen=True, slots=True)
+class SessionSeen:
+    """A living session in a list; ``own`` says that it is the one that asked."""
+
+    session: Session
+    email: str
+    name: str
+    own: bool
+
+
+class SigningIn(Protocol):
+    """The steps. Whatever takes a ``token`` raises NotSignedInError where no session has it."""
+
+    def asks_company(self) -> bool:
+        """Whether the sign-in page must ask for the customer reference: there are several companies."""
+        ...
+
+    def sign_in(self, visitor: Visitor, *, company: str, email: str, password: str, keep: bool = False) -> Grant:
+        """Begin a session. ``company`` is the customer reference, empty where there is one. Raises WrongError,
+        TooManyError. What the session still waits for is the grant's stage."""
+        ...
+
+    def standing(self, token: str, visitor: Visitor) -> Standing | None:
+        """Return how far a session has come, and that it was seen; None when there is none. For every request."""
+        ...
+
+    def sign_out(self, token: str, visitor: Visitor) -> None:
+        """End a session; one that is not there is no error."""
+        ...
+
+    def give_code(self, token: str, visitor: Visitor, code: str) -> Grant:
+        """Take a code of the second factor, or a recovery code. Raises WrongError, TooManyError."""
+        ...
+
+    def change_password(self, token: str, visitor: Visitor, *, old: str, new: str) -> Grant:
+        """Set a new password; all other sessions of the account end. Raises WrongError, FlawedPasswordError."""
+        ...
+
+    def accept_terms(self, token: str, visitor: Visitor, version: int) -> Standing:
+        """Keep that the terms were accepted. Raises WrongError when that version is not the one to be accepted."""
+        ...
+
+    def ask_reset(self, visitor: Visitor, *, company: str, email: str) -> None:
+        """Mail a link where there is such an account. There is one answer, whether there is or not; never raises for
+        that. Raises TooManyError."""
+        ...
+
+    def look_at_link(self, visitor: Visitor, link: str) -> LinkSeen:
+        """Return what a link is for, without using it up. Raises DeadLinkError, TooManyError."""
+        ...
+
+    def use_link(self, visitor: Visitor, link: str, password: str) -> Account:
+        """Set the password by a link, once; all sessions of the account end. It does not sign in: that is the next
+        step, with the second factor where there is one. Raises DeadLinkError, FlawedPasswordError, TooManyError."""
+        ...
+
+    def offer_factor(self, token: str, visitor: Visitor) -> FactorOffer:
+        """Begin to set up a second factor; it counts once a code of it was given. Another offer replaces it."""
+        ...
+
+    def set_factor(self, token: str, visitor: Visitor, code: str) -> FactorSet:
+        """Let the offered second factor count. Raises WrongError for a wrong code, or when nothing was offered."""
+        ...
+
+    def drop_factor(self, token: str, visitor: Visitor, *, password: str) -> Grant:
+        """Do without a second factor from now on. Raises WrongError; also where the company's rules ask for one."""
+        ...
+
+    def sessions(self, token: str, visitor: Visitor, *, everybody: bool = False) -> Sequence[SessionSeen]:
+        """Return the living sessions of the account; with ``everybody`` the company's, for superusers, else raises
+        WrongError."""
+        ...
+
+    def end_sessions(self, token: str, visitor: Visitor, ids: Sequence[str]) -> int:
+        """End some of the account's sessions, a superuser any of the company; returns how many. Ids of others are
+        passed over."""
+        ...
