@@ -27,7 +27,7 @@ class NoticeTables(SessionTables):
             select(func.max(NoticeRow.seq)).where(NoticeRow.tenant_id == tenant_id).group_by(NoticeRow.person_id)
         ).scalar_subquery()
         return {
-            row.person_id: _notice(row)
+            row.person_id: notice_from_row(row)
             for row in self._session.scalars(select(NoticeRow).where(NoticeRow.seq.in_(last)))
         }
 
@@ -111,20 +111,7 @@ class NoticeTables(SessionTables):
     def import_runs(self, tenant_id: str) -> Sequence[ImportRun]:
         """Return the imports, newest first; at most the last 100."""
         query = select(ImportRunRow).where(ImportRunRow.tenant_id == tenant_id).order_by(ImportRunRow.seq.desc())
-        return [
-            ImportRun(
-                row.id,
-                row.tenant_id,
-                row.at,
-                row.author,
-                row.source,
-                row.sha256,
-                row.changes,
-                row.undone_at,
-                row.undone_by,
-            )
-            for row in self._session.scalars(query.limit(RUNS_SHOWN))
-        ]
+        return [import_run_from_row(row) for row in self._session.scalars(query.limit(RUNS_SHOWN))]
 
     def add_import_run(self, run: ImportRun) -> None:
         """Add an import."""
@@ -149,7 +136,8 @@ class NoticeTables(SessionTables):
 
     def _notices(self, *conditions: ColumnElement[bool]) -> list[Notice]:
         return [
-            _notice(row) for row in self._session.scalars(select(NoticeRow).where(*conditions).order_by(NoticeRow.seq))
+            notice_from_row(row)
+            for row in self._session.scalars(select(NoticeRow).where(*conditions).order_by(NoticeRow.seq))
         ]
 
 
@@ -172,7 +160,15 @@ def mail_from_row(row: MailRow) -> Mail:
     )
 
 
-def _notice(row: NoticeRow) -> Notice:
+def import_run_from_row(row: ImportRunRow) -> ImportRun:
+    """Return the import as the services know it."""
+    return ImportRun(
+        row.id, row.tenant_id, row.at, row.author, row.source, row.sha256, row.changes, row.undone_at, row.undone_by
+    )
+
+
+def notice_from_row(row: NoticeRow) -> Notice:
+    """Return the notice as the services know it."""
     return Notice(
         id=row.id,
         tenant_id=row.tenant_id,

@@ -51,7 +51,7 @@ class PageQueries(SiteQueries):
 
     def page_of_calls(self, tenant_id: str, span: Span) -> Sequence[CallView]:
         """Return a page of calls, newest first."""
-        query = _span(select(CallRow).where(CallRow.tenant_id == tenant_id), span, CallRow.began_at, CallRow.id)
+        query = paged(select(CallRow).where(CallRow.tenant_id == tenant_id), span, CallRow.began_at, CallRow.id)
         with reading(self._engine) as session:
             return _call_views(session, session.scalars(query).all())
 
@@ -60,12 +60,12 @@ class PageQueries(SiteQueries):
         joined = select(RecordingRow, MediaRow).join(MediaRow, MediaRow.id == RecordingRow.media_id)
         query = joined.where(RecordingRow.tenant_id == tenant_id, *_fits(wanted))
         with reading(self._engine) as session:
-            rows = session.execute(_span(query, span, RecordingRow.at, RecordingRow.id))
+            rows = session.execute(paged(query, span, RecordingRow.at, RecordingRow.id))
             return [read_rows.recording(row, media) for row, media in rows]
 
     def page_of_consents(self, tenant_id: str, span: Span) -> Sequence[ConsentView]:
         """Return a page of consent evidence, newest first."""
-        query = _span(select(ConsentRow).where(ConsentRow.tenant_id == tenant_id), span, ConsentRow.at, ConsentRow.id)
+        query = paged(select(ConsentRow).where(ConsentRow.tenant_id == tenant_id), span, ConsentRow.at, ConsentRow.id)
         with reading(self._engine) as session:
             return [read_rows.consent(row) for row in session.scalars(query)]
 
@@ -115,7 +115,7 @@ class PageQueries(SiteQueries):
             return session.scalar(select(AuditRow.detail).where(AuditRow.id == audit_id))
 
 
-def _span(query: _Asked, span: Span, at: InstrumentedAttribute[datetime], row_id: InstrumentedAttribute[str]) -> _Asked:
+def paged(query: _Asked, span: Span, at: InstrumentedAttribute[datetime], row_id: InstrumentedAttribute[str]) -> _Asked:
     if span.since is not None:
         query = query.where(at >= span.since)
     if span.until is not None:
