@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pbx_plugin.db.base import Base
 from pbx_plugin.db.models_api import ApiTokenRow, CallTagRow, DeliveryRow, RecordingNoteRow, WebhookRow
-from pbx_plugin.db.models_audit import AuditRow, JournalMarkRow
+from pbx_plugin.db.models_audit import AuditHeadRow, AuditRow, JournalMarkRow
 from pbx_plugin.db.models_calls import (
     CallAliasRow,
     CallMarkRow,
@@ -15,6 +15,15 @@ from pbx_plugin.db.models_calls import (
     PartyEventRow,
 )
 from pbx_plugin.db.models_enrolment import ImportRunRow, MailRow, NoticeRow
+from pbx_plugin.db.models_handing import (
+    DeletionRow,
+    ExportRow,
+    HandingRulesRow,
+    LegalHoldRow,
+    LinkOpeningRow,
+    ListeningLeaseRow,
+    ShareLinkRow,
+)
 from pbx_plugin.db.models_people import (
     ConsentNumberRow,
     DepartmentRow,
@@ -71,6 +80,7 @@ __all__ = [
     "AccountReachRow",
     "AccountRow",
     "ApiTokenRow",
+    "AuditHeadRow",
     "AuditRow",
     "Base",
     "CallAliasRow",
@@ -81,6 +91,7 @@ __all__ = [
     "ConsentNumberRow",
     "ConsentRow",
     "DecisionRow",
+    "DeletionRow",
     "DeliveryRow",
     "DepartmentRow",
     "DeviceRow",
@@ -88,12 +99,17 @@ __all__ = [
     "EvaluationFormRow",
     "EvaluationRow",
     "ExclusionRow",
+    "ExportRow",
     "GapRow",
     "GroupMemberRow",
+    "HandingRulesRow",
     "HuntGroupRow",
     "ImportRunRow",
     "JournalMarkRow",
     "LegRow",
+    "LegalHoldRow",
+    "LinkOpeningRow",
+    "ListeningLeaseRow",
     "ListeningRow",
     "MailRow",
     "MediaRow",
@@ -114,6 +130,7 @@ __all__ = [
     "RecoveryCodeRow",
     "RevisionRow",
     "SessionRow",
+    "ShareLinkRow",
     "TenantRow",
     "TermsAcceptedRow",
     "TermsRow",

@@ -74,7 +74,8 @@ class RecordingRow(Base):
     """One user's recording: a claim on a media row, with the data of the call as they were when it began.
 
     Names and numbers are copies: a recording outlives its user. The audio goes when the last row on its media goes.
-    ``expires_at`` is when this row is due to go (:func:`pbx_plugin.domain.retention.expiry`).
+    ``expires_at`` is when this row is due to go (:func:`pbx_plugin.domain.retention.expiry`). One with ``deleted_at``
+    is a tombstone: its data stay, but nobody lists, hears or hands it on any more.
     """
 
     __tablename__ = "recording"
@@ -110,6 +111,7 @@ class RecordingRow(Base):
     deletable_by_hand: Mapped[bool] = mapped_column(default=True)
     retention_days: Mapped[int] = mapped_column(default=7)
     expires_at: Mapped[datetime | None] = mapped_column(UtcDateTime, default=None)
+    deleted_at: Mapped[datetime | None] = mapped_column(UtcDateTime, default=None)
 
 
 class GapRow(Base):

@@ -31,6 +31,15 @@ def expiry(start: datetime, days: int, told_days: int | None, today: date) -> da
     taken what was to be heard today. ``told_days`` is the keeping time that the caller accepted, None or 0 where none
     was told: it is an upper limit, also for the day's grace.
     """
-    tomorrow = datetime.combine(today + timedelta(days=1), time(), UTC)
-    wanted = max(start.astimezone(UTC) + timedelta(days=days), tomorrow)
+    wanted = max(start.astimezone(UTC) + timedelta(days=days), tomorrow_after(today))
     return min(wanted, start.astimezone(UTC) + timedelta(days=told_days)) if told_days else wanted
+
+
+def tomorrow_after(today: date) -> datetime:
+    """Return the beginning of the day after ``today`` (UTC): nothing goes before it."""
+    return datetime.combine(today + timedelta(days=1), time(), UTC)
+
+
+def latest_expiry(start: datetime, told_days: int | None) -> datetime:
+    """Return how long (UTC) a recording that began at ``start`` may be kept at most, whoever wants it kept longer."""
+    return start.astimezone(UTC) + timedelta(days=min(told_days or LONGEST_DAYS, LONGEST_DAYS))
