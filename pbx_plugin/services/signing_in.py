@@ -1,4 +1,4 @@
-"""Signing in to the portal: what the pages ask for. Every method is a whole step with its audit; all are thread-safe."""
+"""Signing in to the portal: what the pages ask for. Every method is a whole step with its audit, and thread-safe."""
 
 from __future__ import annotations
 
