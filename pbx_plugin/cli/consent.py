@@ -13,7 +13,7 @@ import typer
 from pbx_plugin import clock
 from pbx_plugin.cli import speech
 from pbx_plugin.cli.calls import Limit, Since, moment
-from pbx_plugin.cli.frame import WIDE, Company, Json, TroubleError, engine, records
+from pbx_plugin.cli.frame import WIDE, Actor, Company, Json, TroubleError, engine, named, records
 from pbx_plugin.db.receipts import issue_for_call
 from pbx_plugin.domain import receipt as receipts
 from pbx_plugin.services.directory import RefusedError
@@ -96,15 +96,16 @@ def receipt(
     out: Annotated[Path, typer.Option("--out", metavar="DIR", help="Folder to write the files into.")] = Path(),
     json: Json = False,
     tenant: Company = "",
+    actor: Actor = "",
 ) -> None:
-    """Write the signed receipts of a call's consents and refusals; once pending recordings are complete, anew."""
+    """Write the signed receipts of a call's consents and refusals; a new version when what they state has changed."""
     if not out.is_dir():
         raise RefusedError(f"--out {str(out)!r} is not a folder")
     now = clock.now()
     keys = SiteKeys(load_settings().paths.keys)
     with records(tenant) as (_, company), engine() as opened:
         try:
-            issued = issue_for_call(opened, company, call, lambda: keys.signer(now), now)
+            issued = issue_for_call(opened, company, call, lambda: keys.signer(now), now, named(actor))
         except SiteKeyError as error:
             raise TroubleError(str(error)) from error
     if not issued:

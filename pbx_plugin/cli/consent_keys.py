@@ -8,7 +8,9 @@ import typer
 
 from pbx_plugin import clock
 from pbx_plugin.cli import speech
-from pbx_plugin.cli.frame import WIDE, Json, TroubleError
+from pbx_plugin.cli.frame import WIDE, Actor, Json, TroubleError, engine, named, new_id
+from pbx_plugin.db.directory import change_directory
+from pbx_plugin.services.audit import Desk
 from pbx_plugin.services.directory import RefusedError
 from pbx_plugin.settings import load_settings
 from pbx_plugin.storage.site_keys import PublicKey, SiteKeyError, SiteKeys
@@ -44,12 +46,19 @@ def export(
 
 
 @app.command()
-def rotate(json: Json = False) -> None:
+def rotate(json: Json = False, actor: Actor = "") -> None:
     """Make a new key that signs from now on; the old public keys stay, their private halves are gone."""
-    try:
-        fresh = _keys().rotate(clock.now())
-    except SiteKeyError as error:
-        raise TroubleError(str(error)) from error
+    who, now = named(actor), clock.now()
+    # Within the transaction: while the database cannot take the audit entry, nothing is rotated.
+    with engine() as opened, change_directory(opened) as directory:
+        try:
+            fresh = _keys().rotate(now)
+        except SiteKeyError as error:
+            raise TroubleError(str(error)) from error
+        for tenant in directory.tenants():
+            Desk(directory, tenant, who, now, new_id).note(
+                "key of receipts rotated", fresh.key_id, fingerprint=fresh.fingerprint
+            )
     if json:
         speech.say_json(_plain(fresh))
     else:

@@ -9,7 +9,7 @@ from dataclasses import asdict
 import typer
 
 from pbx_plugin import clock
-from pbx_plugin.cli import check_asterisk, check_site, speech
+from pbx_plugin.cli import check_asterisk, check_keys, check_site, speech
 from pbx_plugin.cli.check import Check, Health, fail
 from pbx_plugin.cli.dialplan import installer, rendered
 from pbx_plugin.cli.frame import EXIT_TROUBLE, Json, TroubleError
@@ -49,6 +49,7 @@ def examine() -> Iterator[Check]:
     yield check_site.configuration(config_path())
     yield from check_site.folders(settings)
     yield from check_site.disk(settings)
+    yield check_keys.receipt_keys(settings)
     checks, rulebook = check_site.database(settings)
     yield from checks
     if rulebook is not None:

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+import hashlib
+import uuid
+from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import asdict
 from datetime import datetime
@@ -13,6 +15,7 @@ from sqlalchemy.exc import IntegrityError
 
 from pbx_plugin.db.engine import reading, writing
 from pbx_plugin.db.evidence import SiteQueries
+from pbx_plugin.db.models_audit import AuditRow
 from pbx_plugin.db.models_calls import ReceiptRow
 from pbx_plugin.db.queries import AmbiguousError, NotFoundError
 from pbx_plugin.db.views import CallDetail, ConsentView
@@ -21,7 +24,12 @@ from pbx_plugin.domain.consent_ivr import Outcome
 from pbx_plugin.domain.entries import ConsentTaken
 from pbx_plugin.domain.receipt import Recorded, stated
 from pbx_plugin.domain.rulebook import Tenant
+from pbx_plugin.services.ports import StoreUnavailableError
 from pbx_plugin.services.receipts import Issued, Signer, issue
+
+ACTION_ISSUED = "consent receipt issued"
+
+_TRIES = 20
 
 
 class DatabaseReceipts:
@@ -37,8 +45,11 @@ class DatabaseReceipts:
             body = session.scalars(query.order_by(ReceiptRow.version.desc()).limit(1)).one_or_none()
         return None if body is None else body.encode("utf-8")
 
-    def keep(self, tenant_id: str, evidence_id: str, issued: Issued, at: datetime) -> None:
-        """Keep a version. Raises StoreUnavailableError, and IntegrityError when another has kept it meanwhile."""
+    def keep(self, tenant_id: str, evidence_id: str, issued: Issued, at: datetime, actor: str) -> bool:
+        """Keep a version, and that ``actor`` had it issued, in one transaction; False when another was kept meanwhile.
+
+        Raises StoreUnavailableError.
+        """
         row = ReceiptRow(
             tenant_id=tenant_id,
             evidence_id=evidence_id,
@@ -47,45 +58,66 @@ class DatabaseReceipts:
             key_id=issued.key_id,
             body=issued.content.decode("utf-8"),
         )
-        with writing(self._engine) as session:
-            session.add(row)
+        digest = hashlib.sha256(issued.content).hexdigest()
+        noted = AuditRow(
+            id=str(uuid.uuid4()),
+            tenant_id=tenant_id,
+            at=at,
+            actor=actor,
+            action=ACTION_ISSUED,
+            subject=evidence_id,
+            detail={"version": issued.version, "key": issued.key_id, "sha256": digest},
+        )
+        try:
+            with writing(self._engine) as session:
+                session.add_all((row, noted))
+        except IntegrityError:
+            return False
+        return True
 
 
 def issue_for_call(
-    engine: Engine, tenant: Tenant, name: str, signer: Callable[[], Signer], at: datetime
+    engine: Engine, tenant: Tenant, name: str, signer: Callable[[], Signer], at: datetime, actor: str
 ) -> list[tuple[dict[str, Any], Issued]]:
-    """Issue the receipts of a call's consents: what each states, and its latest version, kept if it is new.
-
-    ``name`` is that of :func:`facts_of_call`. Nothing is signed, and ``signer`` not asked, where there is no evidence.
-    Raises NotFoundError, AmbiguousError, StoreUnavailableError, and what ``signer`` raises.
-    """
-    store, issued = DatabaseReceipts(engine), []
-    for evidence, facts in list(facts_of_call(SiteQueries(engine), tenant, name)):
-        made = issue(facts, store.latest(tenant.id, evidence), signer(), at)
-        if made.fresh:
-            try:
-                store.keep(tenant.id, evidence, made, at)
-            except IntegrityError:
-                # Somebody issued it at the same moment: theirs is the one.
-                made = issue(facts, store.latest(tenant.id, evidence), signer(), at)
-        issued.append((facts, made))
-    return issued
-
-
-def facts_of_call(queries: SiteQueries, tenant: Tenant, name: str) -> Iterator[tuple[str, dict[str, Any]]]:
-    """Yield what a receipt of each consent evidence of a call would state, with the evidence's id, oldest first.
+    """Issue the receipts of a call's consents: what each states, and its latest version, kept and audited if it is new.
 
     ``name`` is whatever the call may be called, or the id of an evidence, also of a caller who was gone before there
-    was a call. Raises NotFoundError or AmbiguousError.
+    was a call. Nothing is signed, and ``signer`` not asked, where there is no evidence. Raises NotFoundError,
+    AmbiguousError, StoreUnavailableError, and what ``signer`` raises.
+    """
+    store, queries = DatabaseReceipts(engine), SiteQueries(engine)
+    found = [one for one in _evidences(queries, tenant, name) if queries.has_consent(one.evidence_id, tenant.id)]
+    return [_issue(store, queries, tenant, evidence, signer(), at, actor) for evidence in found]
+
+
+def _issue(
+    store: DatabaseReceipts,
+    queries: SiteQueries,
+    tenant: Tenant,
+    evidence: ConsentView,
+    signer: Signer,
+    at: datetime,
+    actor: str,
+) -> tuple[dict[str, Any], Issued]:
+    for _ in range(_TRIES):
+        # The version before the facts: who issues on older facts than the latest version has is refused its number.
+        before = store.latest(tenant.id, evidence.evidence_id)
+        facts = _facts(_home(queries, evidence, tenant), evidence, tenant)
+        made = issue(facts, before, signer, at)
+        if not made.fresh or store.keep(tenant.id, evidence.evidence_id, made, at, actor):
+            return facts, made
+    raise StoreUnavailableError(f"the receipt of {evidence.evidence_id} changes all the time: try again")
+
+
+def _evidences(queries: SiteQueries, tenant: Tenant, name: str) -> tuple[ConsentView, ...]:
+    """Return the consent evidence of a call, oldest first. A mark names one by what a channel carried, whosever it is.
+
+    Raises NotFoundError or AmbiguousError.
     """
     try:
-        evidences = queries.call_anyhow(name, tenant.id).consents
+        return queries.call_anyhow(name, tenant.id).consents
     except NotFoundError:
-        evidences = (queries.consent(name, tenant.id),)
-    for evidence in evidences:
-        # A mark names an evidence by what a channel carried: only the company's own is shown.
-        if queries.has_consent(evidence.evidence_id, tenant.id):
-            yield evidence.evidence_id, _facts(_home(queries, evidence, tenant), evidence, tenant)
+        return (queries.consent(name, tenant.id),)
 
 
 def _home(queries: SiteQueries, evidence: ConsentView, tenant: Tenant) -> CallDetail | None:

@@ -22,6 +22,8 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey,
 from pbx_plugin.services.receipts import fingerprint_of, key_id_of
 
 PRIVATE = "private.pem"
+_NEXT = ".next.pem"
+"""A private key whose public half may not be written yet: the next look finishes what a crash broke off."""
 _LOCK = ".lock"
 
 
@@ -63,11 +65,17 @@ class SiteKeys:
         self._folder = folder
 
     def signer(self, now: datetime) -> SiteSigner:
-        """Return the key in use; the first time it is made. Raises SiteKeyError."""
+        """Return the key in use; the first time it is made. Raises SiteKeyError.
+
+        A private key that is lost is not replaced by itself: whoever knows the old fingerprint would be left alone.
+        """
         with self._told():
             if not (self._folder / PRIVATE).exists():
                 with self._alone():
-                    if not (self._folder / PRIVATE).exists():
+                    if (self._folder / _NEXT).exists():
+                        self._finish(now)
+                    elif not (self._folder / PRIVATE).exists():
+                        self._not_lost()
                         self._make(now)
             return SiteSigner(self._private())
 
@@ -81,21 +89,34 @@ class SiteKeys:
         """Return every public key, oldest first; none when no receipt was ever signed. Raises SiteKeyError."""
         with self._told():
             in_use = key_id_of(_raw(self._private().public_key())) if (self._folder / PRIVATE).exists() else ""
-            found = [self._public(path, in_use) for path in sorted(self._folder.glob("*.pem")) if path.name != PRIVATE]
+            found = [
+                self._public(path, in_use) for path in sorted(self._folder.glob("[!.]*.pem")) if path.name != PRIVATE
+            ]
         return sorted(found, key=lambda key: (key.since, key.in_use, key.key_id))
+
+    def _not_lost(self) -> None:
+        if any(self._folder.glob("[!.]*.pem")):
+            raise SiteKeyError(
+                f"{self._folder / PRIVATE} is gone, though it has signed: bring it back from a backup,"
+                " or run 'pbx-plugin consent keys rotate'"
+            )
 
     def _make(self, now: datetime) -> None:
         key = Ed25519PrivateKey.generate()
-        identity = key_id_of(_raw(key.public_key()))
         plain = serialization.NoEncryption()
         private = key.private_bytes(serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, plain)
-        public = key.public_key().public_bytes(
-            serialization.Encoding.PEM, serialization.PublicFormat.SubjectPublicKeyInfo
-        )
+        self._write(_NEXT, private, 0o600)
+        self._finish(now)
+
+    def _finish(self, now: datetime) -> None:
+        public_key = self._private(_NEXT).public_key()
+        identity = key_id_of(_raw(public_key))
+        public = public_key.public_bytes(serialization.Encoding.PEM, serialization.PublicFormat.SubjectPublicKeyInfo)
         # The public half first: a private key of which nobody has the other half would sign what nobody can verify.
         self._write(f"{identity}.json", json.dumps({"since": now.astimezone(UTC).isoformat()}).encode(), 0o640)
         self._write(f"{identity}.pem", public, 0o640)
-        self._write(PRIVATE, private, 0o600)
+        (self._folder / _NEXT).replace(self._folder / PRIVATE)
+        self._sync()
 
     def _write(self, name: str, content: bytes, mode: int) -> None:
         handle, path = tempfile.mkstemp(dir=self._folder, prefix=".")
@@ -109,14 +130,17 @@ class SiteKeys:
         except BaseException:
             Path(path).unlink(missing_ok=True)
             raise
+        self._sync()
+
+    def _sync(self) -> None:
         folder = os.open(self._folder, os.O_RDONLY)
         try:
             os.fsync(folder)
         finally:
             os.close(folder)
 
-    def _private(self) -> Ed25519PrivateKey:
-        path = self._folder / PRIVATE
+    def _private(self, name: str = PRIVATE) -> Ed25519PrivateKey:
+        path = self._folder / name
         mode = path.stat().st_mode
         if mode & 0o077:
             raise SiteKeyError(f"{path} may be read by others ({mode & 0o777:o}): chmod 600 it, or rotate the key")

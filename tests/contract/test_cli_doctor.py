@@ -106,6 +106,7 @@ def test_with_nothing_running_the_doctor_says_what_to_start(site: Site) -> None:
         "file systems": "ok",
         "disk of archive": found["disk of archive"]["health"],
         "disk of spool": found["disk of spool"]["health"],
+        "receipt keys": "ok",
         "database": "ok",
         "company": "warn",
         "prompts": "fail",
@@ -147,6 +148,36 @@ def test_what_is_wrong_with_files_and_folders_is_named(site: Site) -> None:
     assert found["configuration"]["mend"] == f"chmod 640 {site.config}"
     assert found["archive"]["mend"] == f"chmod 750 {site.state / 'archive'}"
     assert found["spool"]["health"] == "fail"
+
+
+def test_a_key_of_receipts_that_cannot_sign_is_named(site: Site) -> None:
+    assert "none yet" in checks(site)["receipt keys"]["what"]
+    site.does("consent", "keys", "rotate")
+    site.does("consent", "keys", "rotate")
+    assert "1 retired" in checks(site)["receipt keys"]["what"]
+    folder = site.state / "keys"
+    folder.chmod(0o750)
+    assert checks(site)["receipt keys"]["mend"] == f"chmod 700 {folder}"
+    folder.chmod(0o700)
+    private = folder / "private.pem"
+    private.chmod(0o644)
+    assert "may be read by others" in checks(site)["receipt keys"]["what"]
+    private.chmod(0o600)
+    kept = private.read_bytes()
+    private.write_bytes(b"torn")
+    assert checks(site)["receipt keys"]["health"] == "fail"
+    private.unlink()
+    assert "is gone" in checks(site)["receipt keys"]["what"]
+    private.write_bytes(kept)
+    private.chmod(0o600)
+    (folder / f"{site.does('consent', 'keys', 'list', '--json').data[1]['key_id']}.pem").unlink()
+    assert "no public half" in checks(site)["receipt keys"]["what"]
+
+
+def test_a_key_of_receipts_that_another_user_made_is_named(site: Site, mocker: MockerFixture) -> None:
+    site.does("consent", "keys", "rotate")
+    mocker.patch("pbx_plugin.cli.check_keys.owner_of", side_effect=[997, 0])
+    assert "belongs to user 0, the state folder to user 997" in checks(site)["receipt keys"]["what"]
 
 
 def test_a_database_that_is_away_or_old_is_named_and_the_rest_is_still_looked_at(site: Site) -> None:

@@ -3,19 +3,27 @@
 from __future__ import annotations
 
 import hashlib
+import json
 import os
+import sqlite3
 import stat
 import subprocess
 import sys
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import pytest
-from call_entries import after, consent_taken, intended, stored, whole_call
+from call_entries import NOON, after, consent_taken, erased, intended, stored, whole_call
 from cli_site import Said, Site, type_in
+from pytest_mock import MockerFixture
 from test_cli_calls import tell
 
+from pbx_plugin.db.engine import make_engine
+from pbx_plugin.db.receipts import DatabaseReceipts, issue_for_call
 from pbx_plugin.domain.entries import ConsentTaken, Entry
+from pbx_plugin.domain.rulebook import Tenant
+from pbx_plugin.storage.site_keys import SiteKeys
 
 AUDIO = b"RIFF both sides"
 SHA256 = hashlib.sha256(AUDIO).hexdigest()
@@ -57,6 +65,15 @@ def verify_elsewhere(elsewhere: Path, *words: object) -> Said:
 def receipts(site: Site, folder: Path, name: str = "call-1") -> list[Path]:
     shown = site.does("consent", "receipt", name, "--out", str(folder), "--json").data
     return [Path(one["path"]) for one in shown]
+
+
+def audited(site: Site) -> list[tuple[str, str, str, str]]:
+    """Who did what to what, with which detail, in order."""
+    database = sqlite3.connect(site.database)
+    try:
+        return database.execute("select actor, action, subject, detail from audit order by seq").fetchall()
+    finally:
+        database.close()
 
 
 def test_a_receipt_with_its_audio_is_verified_on_another_machine(site: Site, elsewhere: Path) -> None:
@@ -135,6 +152,73 @@ def test_a_recording_that_is_not_complete_is_pending_and_the_next_version_has_it
     (second,) = site.does("consent", "receipt", "call-1", "--out", str(elsewhere), "--json").data
     assert (second["version"], second["recordings"], second["pending"]) == (2, 1, 0)
     assert second["path"] != first["path"]
+
+
+def test_a_recording_that_was_erased_since_is_named_so_in_the_next_version(site: Site, elsewhere: Path) -> None:
+    tell(site, *call_entries())
+    (first,) = receipts(site, elsewhere)
+    tell(site, *call_entries(), erased())
+    (second,) = receipts(site, elsewhere)
+    assert [path.stem[-2:] for path in (first, second)] == ["v1", "v2"]
+    statement = json.loads(second.read_bytes())["statement"]
+    assert (statement["recordings"], statement["not_kept"]) == ([], {"recording-1": "erased"})
+    assert statement["replaces"] == hashlib.sha256(first.read_bytes()).hexdigest()
+    content = second.read_bytes()
+    assert receipts(site, elsewhere) == [second]
+    assert second.read_bytes() == content
+
+
+def test_who_had_a_version_issued_or_a_key_rotated_is_in_the_audit(site: Site, elsewhere: Path) -> None:
+    tell(site, *call_entries())
+    (file,) = receipts(site, elsewhere)
+    receipts(site, elsewhere)
+    fresh = site.does("consent", "keys", "rotate", "--actor", "Carla", "--json").data
+    noted = [row for row in audited(site) if row[1] in ("consent receipt issued", "key of receipts rotated")]
+    assert [row[1:3] for row in noted] == [
+        ("consent receipt issued", "evidence-1"),
+        ("key of receipts rotated", fresh["key_id"]),
+    ], "the same version given out again is issued no second time"
+    issued, rotated = (json.loads(row[3]) for row in noted)
+    assert issued["version"] == 1
+    assert issued["sha256"] == hashlib.sha256(file.read_bytes()).hexdigest()
+    assert noted[1][0] == "Carla"
+    assert rotated == {"fingerprint": fresh["fingerprint"]}
+
+
+def test_a_key_is_not_rotated_while_the_audit_cannot_be_written(site: Site) -> None:
+    site.does("consent", "keys", "rotate")
+    before = site.does("consent", "keys", "list", "--json").data
+    site.database.rename(site.database.with_suffix(".away"))
+    assert site("consent", "keys", "rotate").code != 0
+    assert site.does("consent", "keys", "list", "--json").data == before
+
+
+def test_two_who_have_a_receipt_issued_at_once_get_the_same_whoever_looked_first(
+    site: Site, mocker: MockerFixture
+) -> None:
+    """Who read the facts before a recording was complete does not issue a newer version with less in it."""
+    tell(site, *call_entries(type(stored())))
+    keys = SiteKeys(site.state / "keys")
+    engine = make_engine(f"sqlite:///{site.database}")
+    tenant = Tenant(site.rows()["tenant"][0][0], "Acme", "DK", "en")
+
+    def issue() -> bytes:
+        ((_, made),) = issue_for_call(engine, tenant, "call-1", lambda: keys.signer(NOON), NOON, "test")
+        return made.content
+
+    keep, others = DatabaseReceipts.keep, list[bytes]()
+
+    def slowly(*arguments: Any) -> bool:
+        if not others:
+            others.append(b"")
+            tell(site, *call_entries())
+            others[0] = issue()
+        return keep(*arguments)
+
+    mocker.patch.object(DatabaseReceipts, "keep", slowly)
+    assert issue() == others[0]
+    assert issue() == others[0]
+    engine.dispose()
 
 
 def test_a_refusal_has_a_receipt_too(site: Site, elsewhere: Path) -> None:

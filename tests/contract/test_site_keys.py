@@ -6,6 +6,7 @@ import stat
 from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -76,3 +77,33 @@ def test_a_folder_that_cannot_be_made_is_named(tmp_path: Path) -> None:
     (tmp_path / "keys").write_text("a file")
     with pytest.raises(SiteKeyError, match="keys"):
         SiteKeys(tmp_path / "keys").signer(NOON)
+
+
+def test_a_private_key_that_was_lost_is_not_replaced_by_itself(keys: SiteKeys, tmp_path: Path) -> None:
+    keys.signer(NOON)
+    (tmp_path / "keys" / PRIVATE).unlink()
+    with pytest.raises(SiteKeyError, match="is gone"):
+        keys.signer(NOON)
+    assert len(keys.all()) == 1
+    fresh = keys.rotate(NOON)
+    assert fingerprint_of(keys.signer(NOON).public_key) == fresh.fingerprint
+
+
+@pytest.mark.parametrize("writes", [1, 2, 3])
+def test_a_first_key_that_a_crash_broke_off_is_finished_by_the_next_look(
+    keys: SiteKeys, monkeypatch: pytest.MonkeyPatch, writes: int
+) -> None:
+    written = iter(range(10))
+    write = SiteKeys._write
+
+    def crash(self: SiteKeys, *what: Any) -> None:
+        write(self, *what)
+        if next(written) + 1 == writes:
+            raise KeyboardInterrupt
+
+    monkeypatch.setattr(SiteKeys, "_write", crash)
+    with pytest.raises(KeyboardInterrupt):
+        keys.signer(NOON)
+    signer = SiteKeys(keys._folder).signer(NOON)
+    (public,) = keys.all()
+    assert (public.in_use, public.fingerprint) == (True, fingerprint_of(signer.public_key))

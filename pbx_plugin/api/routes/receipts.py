@@ -63,13 +63,15 @@ def show_receipt(caller: Reader, receipt: Name) -> ReceiptShown:
 def show_signed_receipt(caller: Reader, receipt: Name) -> Response:
     """Show one receipt as the signed file that 'pbx-plugin consent verify' takes anywhere, byte for byte.
 
-    It names recordings that are complete by their SHA-256, and those that are pending; once these are complete it is
-    issued anew, with the next version.
+    It names recordings that are complete by their SHA-256, those that are pending, and those that are no more. When
+    that changes it is issued anew, with the next version, which is audited; until then the file is the same.
     """
     evidence = caller.site.queries.exact_consent(receipt, caller.tenant.id)
     keys, now = SiteKeys(caller.site.settings.paths.keys), caller.site.now()
     try:
-        issued = issue_for_call(caller.site.engine, caller.tenant, evidence.evidence_id, lambda: keys.signer(now), now)
+        issued = issue_for_call(
+            caller.site.engine, caller.tenant, evidence.evidence_id, lambda: keys.signer(now), now, caller.actor
+        )
     except SiteKeyError as error:
         raise ProblemError(503, "the site's key for receipts cannot be used: see its log") from error
     content = next(made.content for facts, made in issued if facts["evidence"] == evidence.evidence_id)
