@@ -6,7 +6,7 @@ from datetime import UTC, datetime
 
 from pbx_plugin.db.apply_rows import Batch, Row
 from pbx_plugin.db.base import clean_json
-from pbx_plugin.db.models import AuditRow, MediaState, RecordingRow
+from pbx_plugin.db.models import MediaState, RecordingRow
 from pbx_plugin.domain.entries import (
     Audited,
     Gap,
@@ -125,16 +125,7 @@ def gap(batch: Batch, entry: Gap) -> None:
 
 def audited(batch: Batch, entry: Audited) -> None:
     """Add to the audit, which never changes."""
-    batch.add_once(
-        AuditRow,
-        id=entry.audit_id,
-        tenant_id=entry.tenant_id,
-        at=entry.at,
-        actor=entry.actor,
-        action=entry.action,
-        subject=entry.subject,
-        detail=clean_json(entry.detail),
-    )
+    batch.audit(entry)
 
 
 def _media(batch: Batch, media_id: str, at: datetime, state: MediaState) -> Row:

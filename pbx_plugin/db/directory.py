@@ -9,14 +9,13 @@ from datetime import datetime
 
 from sqlalchemy import Engine, delete, select, update
 
-from pbx_plugin.db.base import clean_json
+from pbx_plugin.db import audit_chain
 from pbx_plugin.db.directory_notices import NoticeTables
 from pbx_plugin.db.directory_people import PeopleTables
 from pbx_plugin.db.directory_policies import PolicyTables
 from pbx_plugin.db.directory_session import handfuls
 from pbx_plugin.db.engine import reading, writing
 from pbx_plugin.db.models import (
-    AuditRow,
     ConsentNumberRow,
     DeviceRow,
     DirectNumberRow,
@@ -256,24 +255,12 @@ class SqlDirectory(PeopleTables, NoticeTables, PolicyTables):
         self._flush(f"policy version {version.number}")
 
     def audit(self, entry: Audited) -> None:
-        """Add an audit entry."""
+        """Add an audit entry; it is written at the end of the transaction."""
         self.audit_all((entry,))
 
     def audit_all(self, entries: Iterable[Audited]) -> None:
         """Add many audit entries."""
-        rows = [
-            {
-                "id": entry.audit_id,
-                "tenant_id": entry.tenant_id,
-                "at": entry.at,
-                "actor": entry.actor,
-                "action": entry.action,
-                "subject": entry.subject,
-                "detail": clean_json(entry.detail),
-            }
-            for entry in entries
-        ]
-        self._insert(AuditRow, rows, "the audit entry")
+        audit_chain.add(self._session, entries)
 
 
 def phone_digests(engine: Engine) -> dict[str, str]:

@@ -12,6 +12,7 @@ from sqlalchemy.engine import ExceptionContext
 from sqlalchemy.exc import DBAPIError, IntegrityError, InterfaceError, InternalError, OperationalError, ProgrammingError
 from sqlalchemy.orm import ORMExecuteState, Session, UOWTransaction
 
+from pbx_plugin.db import audit_chain
 from pbx_plugin.db.models import RULEBOOK_TABLES, RevisionRow
 from pbx_plugin.services.ports import StoreUnavailableError
 
@@ -60,12 +61,15 @@ def reading(engine: Engine) -> Iterator[Session]:
 def writing(engine: Engine) -> Iterator[Session]:
     """Open a session whose work is committed as one transaction at the end, or not at all when something is raised.
 
-    When it changed anything that the rulebook reads, the revision grows in the same transaction.
+    When it changed anything that the rulebook reads, the revision grows in the same transaction. What is audited in it
+    is written last, under the lock of its company's chain.
     """
     with Session(engine, expire_on_commit=False) as session:
         _watch_rulebook(session)
         session.connection(execution_options={WRITES: True})
+        audit_chain.open_for(session)
         yield session
+        audit_chain.close(session)
         session.commit()
 
 

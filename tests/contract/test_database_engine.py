@@ -15,9 +15,9 @@ from company import add_company, device, exclusion, person, policy
 from sqlalchemy import Engine, delete, insert, select, text, update
 from sqlalchemy.exc import IntegrityError, StatementError
 
+from pbx_plugin.db.directory import SqlDirectory
 from pbx_plugin.db.engine import make_engine, reading, writing
 from pbx_plugin.db.models import (
-    AuditRow,
     CallRow,
     DirectNumberRow,
     ExclusionRow,
@@ -26,6 +26,7 @@ from pbx_plugin.db.models import (
     TenantRow,
 )
 from pbx_plugin.db.rulebook import DatabaseRulebook
+from pbx_plugin.domain.entries import Audited
 from pbx_plugin.domain.policy import GroupKind
 from pbx_plugin.services.ports import StoreUnavailableError
 
@@ -153,7 +154,7 @@ def test_the_revision_grows_once_a_transaction_and_only_for_the_rulebook(company
         session.delete(session.get_one(PersonRow, "user-3"))
     assert rulebook.revision() == 7
     with writing(company) as session:
-        session.add(AuditRow(id="a", tenant_id=TENANT, at=NOON, actor="a", action="b", subject="c", detail={}))
+        SqlDirectory(session).audit(Audited("a", TENANT, NOON, "a", "b", "c"))
         session.get_one(PersonRow, "user-1").name = "Name of user-1"
     assert rulebook.revision() == 7
 
