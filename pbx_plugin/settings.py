@@ -175,6 +175,23 @@ class Api(_Section):
     largest_body: int = Field(default=1_000_000, ge=1000)
 
 
+class Portal(_Section):
+    """The portal. It speaks plain HTTP: leave it on the loopback, with a proxy in front that has TLS.
+
+    ``public_url`` is where people find it, as ``https://calls.example.com``: links in mails begin with it, and only
+    under its name does the portal answer (beside the loopback's). With https in it cookies are for https only.
+    ``trusted_proxies`` are the addresses whose ``X-Forwarded-For`` is believed. ``time_zone`` is the one that pages
+    show, as ``Europe/Copenhagen``; without it this machine's. Forms are at most ``largest_body`` bytes.
+    """
+
+    host: str = "127.0.0.1"
+    port: int = Field(default=8471, ge=0, le=65535)
+    public_url: str = Field(default="", pattern=r"^(https?://[A-Za-z0-9.:\[\]-]+/?)?$")
+    trusted_proxies: tuple[str, ...] = ()
+    time_zone: str = ""
+    largest_body: int = Field(default=1_000_000, ge=1000)
+
+
 class Webhooks(_Section):
     """Where webhooks may lead beside public addresses, and how many seconds a receiver has to answer.
 
@@ -222,6 +239,7 @@ class Settings(BaseSettings):
     bridge: Bridge = Bridge()
     mail: MailServer = MailServer()
     api: Api = Api()
+    portal: Portal = Portal()
     webhooks: Webhooks = Webhooks()
 
     @classmethod

@@ -1,0 +1,1 @@
+"""The portal: what people do with recordings in a browser."""
