@@ -48,6 +48,7 @@ from pbx_plugin.db.models_portal import (
     ThrottleRow,
 )
 from pbx_plugin.db.models_recordings import GapRow, MediaRow, MediaState, RecordingRow
+from pbx_plugin.db.models_search import AccountChoiceRow, RecordingTextRow, SavedSearchRow
 from pbx_plugin.db.models_units import PersonUnitRow, RecordingGroupMemberRow, RecordingGroupRow, UnitRow
 from pbx_plugin.db.models_working import (
     ChoiceRow,
@@ -76,6 +77,7 @@ RULEBOOK_TABLES = frozenset(
 
 __all__ = [
     "RULEBOOK_TABLES",
+    "AccountChoiceRow",
     "AccountLinkRow",
     "AccountReachRow",
     "AccountRow",
@@ -127,8 +129,10 @@ __all__ = [
     "RecordingMarkRow",
     "RecordingNoteRow",
     "RecordingRow",
+    "RecordingTextRow",
     "RecoveryCodeRow",
     "RevisionRow",
+    "SavedSearchRow",
     "SessionRow",
     "ShareLinkRow",
     "TenantRow",

@@ -42,7 +42,11 @@ class CallTagRow(Base):
     """
 
     __tablename__ = "call_tag"
-    __table_args__ = (Index("ix_call_tag_at", "at"), TABLE_OPTIONS)
+    __table_args__ = (
+        Index("ix_call_tag_at", "at"),
+        Index("ix_call_tag_tenant_id_text", "tenant_id", "text"),
+        TABLE_OPTIONS,
+    )
 
     tenant_id: Mapped[str] = mapped_column(String(ID_LENGTH), primary_key=True)
     name: Mapped[str] = mapped_column(WireText(CHANNEL_LENGTH), primary_key=True)

@@ -67,7 +67,11 @@ class LegRow(Base):
     """One channel of a call. ``person_id`` is empty for an outside party; ``known_at`` is when the facts were seen."""
 
     __tablename__ = "leg"
-    __table_args__ = (Index("ix_leg_channel_id", "channel_id"), TABLE_OPTIONS)
+    __table_args__ = (
+        Index("ix_leg_channel_id", "channel_id"),
+        Index("ix_leg_person_id_joined_at", "person_id", "joined_at"),
+        TABLE_OPTIONS,
+    )
 
     call_id: Mapped[str] = mapped_column(String(ID_LENGTH), primary_key=True)
     channel_id: Mapped[str] = mapped_column(WireText(CHANNEL_LENGTH), primary_key=True)
@@ -125,6 +129,7 @@ class DecisionRow(Base):
     __table_args__ = (
         Index("ix_decision_call_id_at", "call_id", "at"),
         Index("ix_decision_tenant_id_at", "tenant_id", "at"),
+        Index("ix_decision_verdict", "tenant_id", "verdict", "at", "id"),
         TABLE_OPTIONS,
     )
 

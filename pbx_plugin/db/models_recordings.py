@@ -8,11 +8,13 @@ from __future__ import annotations
 from datetime import datetime
 from enum import StrEnum
 
-from sqlalchemy import JSON, BigInteger, Index, String
+from sqlalchemy import JSON, BigInteger, Index, String, text
 from sqlalchemy.orm import Mapped, mapped_column
 
 from pbx_plugin.db.base import ID_LENGTH, NUMBER_LENGTH, TABLE_OPTIONS, Base, UtcDateTime, WireText, choice
 from pbx_plugin.db.models_calls import CHANNEL_LENGTH
+from pbx_plugin.db.search_defaults import kept_number, minute_of_week
+from pbx_plugin.domain.working import LONGEST_TAG
 
 
 class MediaState(StrEnum):
@@ -70,12 +72,22 @@ class MediaRow(Base):
     remarks: Mapped[list[str]] = mapped_column(JSON, default=list)
 
 
+def _sparse(name: str) -> Index:
+    """An index of what is marked on few rows: where the database can, it holds only those."""
+    marked = text(f"{name} IS NOT NULL")
+    columns = ("tenant_id", name, "at", "id")
+    return Index(f"ix_recording_{name}", *columns, sqlite_where=marked, postgresql_where=marked)
+
+
 class RecordingRow(Base):
     """One user's recording: a claim on a media row, with the data of the call as they were when it began.
 
     Names and numbers are copies: a recording outlives its user. The audio goes when the last row on its media goes.
     ``expires_at`` is when this row is due to go (:func:`pbx_plugin.domain.retention.expiry`). One with ``deleted_at``
     is a tombstone: its data stay, but nobody lists, hears or hands it on any more.
+
+    The columns from ``week_minute`` on are for finding only: what the row reckons of itself, and copies of what media
+    and mark say (None where nothing is marked), kept in step by :mod:`pbx_plugin.db.search_copies`.
     """
 
     __tablename__ = "recording"
@@ -86,6 +98,14 @@ class RecordingRow(Base):
         Index("ix_recording_media_id", "media_id"),
         Index("ix_recording_evidence_id", "evidence_id"),
         Index("ix_recording_expires_at", "expires_at"),
+        Index("ix_recording_user", "tenant_id", "user_name", "at", "id"),
+        Index("ix_recording_length", "tenant_id", "length_ms", "at", "id"),
+        Index("ix_recording_number", "tenant_id", "other_number", "at", "id"),
+        Index("ix_recording_extension", "tenant_id", "extension", "at", "id"),
+        Index("ix_recording_ddi", "tenant_id", "ddi", "at", "id"),
+        Index("ix_recording_state", "tenant_id", "state", "at", "id"),
+        Index("ix_recording_direction", "tenant_id", "direction", "at", "id"),
+        *(_sparse(name) for name in ("flag", "tag", "outcome", "response", "evaluated")),
         TABLE_OPTIONS,
     )
 
@@ -112,6 +132,16 @@ class RecordingRow(Base):
     retention_days: Mapped[int] = mapped_column(default=7)
     expires_at: Mapped[datetime | None] = mapped_column(UtcDateTime, default=None)
     deleted_at: Mapped[datetime | None] = mapped_column(UtcDateTime, default=None)
+
+    week_minute: Mapped[int] = mapped_column(default=minute_of_week)
+    other_number: Mapped[str] = mapped_column(WireText(NUMBER_LENGTH), default=kept_number)
+    state: Mapped[str] = mapped_column(String(10), default="live")
+    length_ms: Mapped[int] = mapped_column(BigInteger, default=0)
+    flag: Mapped[str | None] = mapped_column(String(10), default=None)
+    tag: Mapped[str | None] = mapped_column(WireText(LONGEST_TAG), default=None)
+    outcome: Mapped[str | None] = mapped_column(String(ID_LENGTH), default=None)
+    response: Mapped[str | None] = mapped_column(String(ID_LENGTH), default=None)
+    evaluated: Mapped[bool | None] = mapped_column(default=None)
 
 
 class GapRow(Base):

@@ -16,9 +16,15 @@ from pbx_plugin.db.models import Base, RevisionRow
 from pbx_plugin.services.ports import StoreUnavailableError
 
 
+def not_the_index_of_words(name: str | None, _kind: str, _parents: object) -> bool:
+    """Full text has an index of each database's own kind; SQLite's is five tables."""
+    return not (name or "").startswith(("recording_text_words", "ix_recording_text_words"))
+
+
 def test_migrations_make_exactly_the_tables_of_the_models(engine: Engine) -> None:
     with engine.connect() as connection:
-        context = MigrationContext.configure(connection, opts={"compare_type": True, "compare_server_default": True})
+        told = {"compare_type": True, "compare_server_default": True, "include_name": not_the_index_of_words}
+        context = MigrationContext.configure(connection, opts=told)
         assert compare_metadata(context, Base.metadata) == []
 
 
