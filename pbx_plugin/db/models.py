@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pbx_plugin.db.base import Base
+from pbx_plugin.db.models_alarms import AlarmRow
 from pbx_plugin.db.models_api import ApiTokenRow, CallTagRow, DeliveryRow, RecordingNoteRow, WebhookRow
 from pbx_plugin.db.models_audit import AuditHeadRow, AuditRow, JournalMarkRow
 from pbx_plugin.db.models_calls import (
@@ -81,6 +82,7 @@ __all__ = [
     "AccountLinkRow",
     "AccountReachRow",
     "AccountRow",
+    "AlarmRow",
     "ApiTokenRow",
     "AuditHeadRow",
     "AuditRow",
