@@ -1,6 +1,6 @@
 """What was last told of each cause of alarm.
 
-Follows 0010.
+Follows 0011.
 """
 
 from __future__ import annotations
@@ -12,8 +12,8 @@ from alembic import op
 
 from pbx_plugin.db.base import UtcDateTime
 
-revision = "0011"
-down_revision = "0010"
+revision = "0012"
+down_revision = "0011"
 branch_labels = None
 depends_on = None
 
