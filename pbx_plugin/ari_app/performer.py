@@ -27,8 +27,10 @@ from pbx_plugin.domain import happenings as h
 from pbx_plugin.domain.beeping import TONE_BEEP
 from pbx_plugin.domain.callstate import CallState
 from pbx_plugin.domain.entries import CallRemembered, Entry, Gap, LegMoved, RecordingClosed, RecordingErased
+from pbx_plugin.domain.happenings import Spoken
 from pbx_plugin.domain.losses import UNWATCHED, Loss, loss
 from pbx_plugin.domain.settling import SETTLES_WITHIN
+from pbx_plugin.prompts.library import PromptFile
 from pbx_plugin.services.callmemory import remember
 from pbx_plugin.services.ports import Journal, JournalError, OpenMedia
 
@@ -48,8 +50,8 @@ DATABASE_PATIENCE = 0.25
 Happen = Callable[[h.Happening], None]
 Asked = tuple[CallState, list[c.Command]]
 """A call as it was after a happening, and what is to be done about it."""
-FindSound = Callable[[str, str], Path | None]
-"""Finds a prompt: language, name → path without extension, None when there is none."""
+FindSound = Callable[[str, str], PromptFile | None]
+"""Finds a prompt: language, name → its file, None when there is none."""
 
 
 class Performer:
@@ -273,20 +275,21 @@ class Performer:
     async def _announce(self, wanted: c.PlayAnnouncement) -> None:
         said = await asyncio.gather(*(self._say(hearer) for hearer in wanted.hearers))
         self._announcing.pop(wanted.media, None)
-        unheard = {hearer.channel: why for hearer, why in zip(wanted.hearers, said, strict=True) if why}
+        spoken = {one.channel: what for one, what in zip(wanted.hearers, said, strict=True) if isinstance(what, Spoken)}
+        unheard = {one.channel: why for one, why in zip(wanted.hearers, said, strict=True) if isinstance(why, str)}
         reason = "; ".join(dict.fromkeys(unheard.values()))
-        self._happen(h.AnnouncementDone(now(), wanted.media, not unheard, reason, unheard))
+        self._happen(h.AnnouncementDone(now(), wanted.media, not unheard, reason, unheard, spoken))
 
-    async def _say(self, hearer: c.Hearer) -> str:
-        """Play the announcement to one; return why they did not hear it whole, empty when they did."""
+    async def _say(self, hearer: c.Hearer) -> Spoken | str:
+        """Play the announcement to one; return what they heard, or why they did not hear it whole."""
         sound = await asyncio.to_thread(self._find_sound, hearer.language, ANNOUNCE)
         if sound is None:
             return f"the prompt '{ANNOUNCE}' is missing: run 'pbx-plugin prompts build'"
         try:
             await self._tell(hearer.channel, sound, "tell")
         except CaptureError as error:
-            return str(error)
-        return ""
+            return str(error) or "it went wrong"
+        return Spoken(sound.language, sound.text_version, sound.sha256)
 
     async def _tone(self, wanted: c.PlayTone) -> None:
         sound = await asyncio.to_thread(self._find_sound, "", wanted.tone)
@@ -312,8 +315,8 @@ class Performer:
         except JournalError as error:
             log.warning("a beep is not in the books", call=call.call_id, beep=came, error=str(error))
 
-    async def _tell(self, channel: str, sound: Path, what: str) -> None:
-        await self._capturing.whisper(channel, f"{variables.SNOOP_PREFIX}{uuid4()}-{what}", sound)
+    async def _tell(self, channel: str, sound: PromptFile, what: str) -> None:
+        await self._capturing.whisper(channel, f"{variables.SNOOP_PREFIX}{uuid4()}-{what}", Path(sound.path))
 
     async def _finish(self, wanted: c.FinaliseMedia, media: OpenMedia) -> None:
         lost = []

@@ -7,7 +7,6 @@ import signal
 import threading
 from contextlib import suppress
 from functools import partial
-from pathlib import Path
 
 import structlog
 
@@ -15,7 +14,8 @@ from pbx_plugin.ari_app.finalising import Finalising
 from pbx_plugin.ari_app.recorder import RecorderApp
 from pbx_plugin.asterisk.ari import AriClient
 from pbx_plugin.bootstrap import build_journal, build_prompts, build_recall, build_rulebook_source, drain_journals
-from pbx_plugin.prompts.library import PromptLibrary
+from pbx_plugin.prompts.library import PromptFile, PromptLibrary
+from pbx_plugin.prompts.texts import FALLBACK
 from pbx_plugin.services.callmemory import make_ready
 from pbx_plugin.services.ports import Journal, JournalError, StoreUnavailableError
 from pbx_plugin.settings import Settings
@@ -102,6 +102,5 @@ def _stop(task: asyncio.Task[None] | None) -> None:
         task.cancel()
 
 
-def _find_sound(prompts: PromptLibrary, language: str, name: str) -> Path | None:
-    found = prompts.sound(language or "en", name)
-    return Path(found.path) if found else None
+def _find_sound(prompts: PromptLibrary, language: str, name: str) -> PromptFile | None:
+    return prompts.sound(language or FALLBACK, name)

@@ -160,10 +160,20 @@ class TimePassed:
 
 
 @dataclass(frozen=True, slots=True)
+class Spoken:
+    """What was played to somebody: ``sha256`` is the sound file's, ``text_version`` that of the words in it."""
+
+    language: str
+    text_version: str
+    sha256: str
+
+
+@dataclass(frozen=True, slots=True)
 class AnnouncementDone:
     """The announcement for a capture was heard to its end by all (``ok``), or not, and why.
 
     ``unheard`` says why by channel; the others did hear it. Where it is empty and not all is well, nobody did.
+    ``spoken`` is what was played, by channel.
     """
 
     at: datetime
@@ -171,6 +181,7 @@ class AnnouncementDone:
     ok: bool
     reason: str = ""
     unheard: dict[str, str] = field(default_factory=dict)
+    spoken: dict[str, Spoken] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)

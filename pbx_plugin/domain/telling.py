@@ -7,6 +7,7 @@ who joins is told alone. What was not heard whole was not heard: then nothing is
 
 from __future__ import annotations
 
+import re
 from dataclasses import replace
 
 from pbx_plugin.domain import happenings as h
@@ -36,6 +37,7 @@ WHAT = "announcement"
 BEGINS = "begins"
 HEARD = "heard to its end"
 BROKEN_OFF = "broken off"
+_HEARD = re.compile(rf"{HEARD}: (\S+), text version (.+), SHA-256 ([0-9a-f]{{64}})")
 
 
 def legs_to_tell(turn: Turn, talk: Conversation, users: tuple[str, ...]) -> list[Leg]:
@@ -81,7 +83,7 @@ def over(turn: Turn, capture: Capture, news: h.AnnouncementDone) -> None:
         return
     for leg in _told(turn, capture):
         why = "" if news.ok else news.unheard.get(leg.channel, "" if news.unheard else news.reason)
-        turn.note(leg, WHAT, f"not heard: {why}" if why else HEARD)
+        turn.note(leg, WHAT, f"not heard: {why}" if why else heard(news.spoken.get(leg.channel)))
         if not why:
             turn.call = replace(turn.call, announced=turn.call.announced | {leg.channel})
     capture = replace(capture, telling=())
@@ -89,6 +91,19 @@ def over(turn: Turn, capture: Capture, news: h.AnnouncementDone) -> None:
         turn.set(replace(capture, phase=Phase.STARTING))
     else:
         turn.miss(capture, Phase.FAILED, turn.at, f"the announcement could not be played: {news.reason}")
+
+
+def heard(spoken: h.Spoken | None) -> str:
+    """Return how the time line tells that an announcement was heard, and which; :func:`heard_which` reads it back."""
+    if spoken is None:
+        return HEARD
+    return f"{HEARD}: {spoken.language}, text version {spoken.text_version}, SHA-256 {spoken.sha256}"
+
+
+def heard_which(detail: str) -> h.Spoken | None:
+    """Return what was heard, from a step of the time line; None where nothing was, or it is not known what."""
+    found = _HEARD.fullmatch(detail)
+    return h.Spoken(*found.groups()) if found else None
 
 
 def _told(turn: Turn, capture: Capture) -> list[Leg]:

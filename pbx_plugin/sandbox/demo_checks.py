@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from pbx_plugin.db.views import CallDetail, RecordingView
+from pbx_plugin.domain.telling import HEARD
 from pbx_plugin.sandbox.demo_cast import CLARA, DAVID, ODA, RIKKE, ROSA, SARA, Person
 from pbx_plugin.sandbox.listening import UnreadableAudioError, heard_anywhere, read_audio
 from pbx_plugin.settings import Settings
@@ -139,7 +140,8 @@ def _nowhere(evidence: Evidence, *people: Person) -> str:
 def _told_first(call: CallDetail) -> str:
     begun = call.recordings[0].at
     pressed = next((step.at for step in call.timeline if step.what == "toggle"), None)
-    told = next((s.at for s in call.timeline if s.what == "announcement" and s.detail == "heard to its end"), None)
+    heard = (step.at for step in call.timeline if step.what == "announcement" and step.detail.startswith(HEARD))
+    told = next(heard, None)
     if pressed is None or told is None:
         return "there was no *4" if pressed is None else "the announcement was not heard to its end"
     if not pressed < told <= begun:

@@ -15,6 +15,7 @@ from rich.text import Text
 
 from pbx_plugin.db.views import CallDetail, ConsentView, DecisionView, RecordingView
 from pbx_plugin.domain.explain import explain
+from pbx_plugin.domain.telling import BEGINS, HEARD
 from pbx_plugin.prompts.library import read_manifest
 from pbx_plugin.sandbox.demo_cast import spoken
 from pbx_plugin.sandbox.demo_checks import Claim
@@ -26,8 +27,8 @@ from pbx_plugin.settings import Settings
 PASSED_OVER = "did not match"
 INDENT = 2
 ANNOUNCEMENT = {
-    "begins": "the caller is told: “this call is recorded”",
-    "heard to its end": "the caller has heard it",
+    BEGINS: "the caller is told: “this call is recorded”",
+    HEARD: "the caller has heard it",
 }
 
 
@@ -192,7 +193,7 @@ def story(call: CallDetail) -> Iterator[tuple[datetime, str, str]]:
         elif step.what == "toggle":
             yield step.at, f"{who} presses *4: recording {step.detail}", "bold magenta"
         elif step.what == "announcement":
-            yield step.at, ANNOUNCEMENT.get(step.detail, f"announcement: {step.detail}"), ""
+            yield step.at, ANNOUNCEMENT.get(step.detail.partition(":")[0], f"announcement: {step.detail}"), ""
     for decision in call.decisions:
         yield decision.at, f"decision: {VERDICTS.get(decision.verdict, decision.verdict)}", "cyan"
     for one in call.recordings:

@@ -11,6 +11,7 @@ from typing import Any
 
 from pbx_plugin.domain.entries import CallBegan, CallEnded, CallMerged, Decided, Entry, Gap, RecordingIntended
 from pbx_plugin.domain.explain import explain
+from pbx_plugin.domain.telling import heard_which
 
 Data = dict[str, Any]
 _TOLD = frozenset({"announcement", "beep"})
@@ -24,7 +25,8 @@ def explain_call(detail: Mapping[str, Any], names: Mapping[str, str]) -> Data:
     ``detail`` is a call with its decisions, time line, consents, recordings and gaps, each as a mapping (the database's
     CallDetail by ``dataclasses.asdict``); ``names`` are what people call the ids of groups and departments. The answer
     has ``call``, ``words`` (of the call as a whole: what began it, what came of it), ``decisions`` (each as it was
-    stored, with ``words`` and ``recorded``), ``announcements`` and ``codes`` (steps of the time line), ``consents``,
+    stored, with ``words`` and ``recorded``), ``announcements`` and ``codes`` (steps of the time line; of what was heard
+    with ``language``, ``text_version`` and ``prompt_sha256``, empty where that is not known), ``consents``,
     ``recordings`` and ``gaps`` (what became of the decisions).
     """
     call = detail["call"]
@@ -37,7 +39,7 @@ def explain_call(detail: Mapping[str, Any], names: Mapping[str, str]) -> Data:
         "call": dict(call),
         "words": _of_the_call(call, detail),
         "decisions": decisions,
-        "announcements": [step for step in steps if step["what"] in _TOLD],
+        "announcements": [_announced(step) for step in steps if step["what"] in _TOLD],
         "codes": [step for step in steps if step["what"] in _PRESSED],
         "consents": [dict(consent) for consent in detail["consents"]],
         "recordings": [dict(recording) for recording in detail["recordings"]],
@@ -80,6 +82,16 @@ def explain_untold(entries: Sequence[Entry], name: str, tenant_id: str, names: M
     told = explain_call(detail, names)
     told["words"].append("All this is from the journal: the database has not been told of this call yet.")
     return told
+
+
+def _announced(step: Data) -> Data:
+    heard = heard_which(step["detail"])
+    return {
+        **step,
+        "language": heard.language if heard else "",
+        "text_version": heard.text_version if heard else "",
+        "prompt_sha256": heard.sha256 if heard else "",
+    }
 
 
 def _of_the_call(call: Mapping[str, Any], detail: Mapping[str, Any]) -> list[str]:

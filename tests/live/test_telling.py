@@ -60,7 +60,9 @@ class Ears:
 
     def told(self, detail: str = "heard to its end") -> list[datetime]:
         """Return when the time line has that of the announcement."""
-        return [step.at for step in self.call.timeline if step.what == "announcement" and step.detail == detail]
+        return [
+            step.at for step in self.call.timeline if step.what == "announcement" and step.detail.startswith(detail)
+        ]
 
 
 def ears(stage: Stage, number: str, *more: Leg, **legs: Leg) -> Ears:

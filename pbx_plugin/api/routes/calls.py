@@ -72,6 +72,14 @@ class StepShown(Shown):
     detail: str
 
 
+class AnnouncementShown(StepShown):
+    """An announcement or a beep; of one that was heard also which: prompt file and text, empty where not known."""
+
+    language: str
+    text_version: str
+    prompt_sha256: str
+
+
 class DecisionShown(Shown):
     """What was decided for one user, with the facts and every rule that was asked, and the same in plain words."""
 
@@ -130,7 +138,7 @@ class Explanation(Shown):
     call: CallShown
     words: list[str]
     decisions: list[DecisionShown]
-    announcements: list[StepShown]
+    announcements: list[AnnouncementShown]
     codes: list[StepShown]
     recording_ids: list[str]
     receipt_ids: list[str]
@@ -182,7 +190,7 @@ def explain(caller: Reader, call: Name) -> Explanation:
         call=CallShown.model_validate(detail.call),
         words=told["words"],
         decisions=[_of(DecisionShown, decision) for decision in told["decisions"]],
-        announcements=[_of(StepShown, step) for step in told["announcements"]],
+        announcements=[_of(AnnouncementShown, step) for step in told["announcements"]],
         codes=[_of(StepShown, step) for step in told["codes"]],
         recording_ids=[recording.recording_id for recording in detail.recordings],
         receipt_ids=[consent.evidence_id for consent in detail.consents],

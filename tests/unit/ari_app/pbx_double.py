@@ -6,7 +6,6 @@ import asyncio
 from collections import Counter
 from collections.abc import Callable
 from datetime import UTC, datetime
-from pathlib import Path
 from typing import Any, cast
 
 from call_story import Story
@@ -20,6 +19,7 @@ from pbx_plugin.domain import commands as c
 from pbx_plugin.domain import entries as e
 from pbx_plugin.domain import happenings as h
 from pbx_plugin.domain.callstate import CallState
+from pbx_plugin.prompts.library import PromptFile
 from pbx_plugin.services.ports import Journal, JournalError
 
 AT = datetime(2020, 11, 22, 12, 0, tzinfo=UTC)
@@ -135,6 +135,11 @@ class Finaliser:
         self.discarded += [spool_in, spool_out]
 
 
+def found_sound(language: str, name: str) -> PromptFile:
+    """Return a prompt that lies where it is named after its language."""
+    return PromptFile(language or "sound", language, name, language.encode().hex().ljust(64, "0"), "7", 0, "espeak-ng")
+
+
 class Works:
     """A performer between these, and what it reported."""
 
@@ -144,7 +149,7 @@ class Works:
         self.call: CallState = Story().tell("0.0 ring T1 trunk +4531200118 > +4570100101").call
         capturing = Capturing(cast(AriClient, self.asterisk), "pbxrec", self.asterisk.signals)
         finalising, journal = cast(Finalising, self.finaliser), cast(Journal, self.disk)
-        self.performer = Performer(capturing, finalising, journal, lambda *_: Path("sound"), self.heard.append)
+        self.performer = Performer(capturing, finalising, journal, found_sound, self.heard.append)
 
     def do(self, *commands: c.Command) -> None:
         self.performer.perform(self.call, list(commands))

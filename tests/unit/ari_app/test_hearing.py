@@ -4,12 +4,11 @@ from __future__ import annotations
 
 import asyncio
 from datetime import datetime, timedelta
-from pathlib import Path
 from typing import Any, cast
 
 import pytest
 from call_story import rules
-from pbx_double import AT, STAMP, Asterisk, Disk, Finaliser, until
+from pbx_double import AT, STAMP, Asterisk, Disk, Finaliser, found_sound, until
 
 from pbx_plugin.ari_app.clock_watch import ClockWatch
 from pbx_plugin.ari_app.finalising import Finalising
@@ -97,7 +96,7 @@ class Recorder:
             cast(RulebookSource, self.books),
             cast(Recall, NothingOpen()),
             cast(Finalising, Finaliser()),
-            lambda *_: Path("sound"),
+            found_sound,
         )
         self.app._signals = self.pbx.signals
         self.app._capturing._signals = self.pbx.signals

@@ -6,10 +6,9 @@ import asyncio
 import threading
 from dataclasses import replace
 from datetime import timedelta
-from pathlib import Path
 
 import pytest
-from pbx_double import AT, MEDIA, START, STOP, Works, until
+from pbx_double import AT, MEDIA, START, STOP, Works, found_sound, until
 
 from pbx_plugin.ari_app import performer
 from pbx_plugin.asterisk.ari import AriUnreachableError
@@ -139,7 +138,7 @@ async def test_a_performer_that_is_done_keeps_nothing() -> None:
 
 async def test_each_hears_the_announcement_in_their_own_language_and_who_cannot_is_named() -> None:
     works = Works()
-    works.performer._find_sound = lambda language, name: Path(language) if language != "da" else None
+    works.performer._find_sound = lambda language, name: found_sound(language, name) if language != "da" else None
     works.do(c.PlayAnnouncement(MEDIA, (c.Hearer("T1", "sv"), c.Hearer("T2", "da"), c.Hearer("A1", "en"))))
     await works.done()
     (done,) = works.heard
@@ -148,6 +147,10 @@ async def test_each_hears_the_announcement_in_their_own_language_and_who_cannot_
     assert list(done.unheard) == ["T2"]
     assert "prompts build" in done.reason
     assert sorted(works.asterisk.played) == ["sound:en", "sound:sv"]
+    assert done.spoken == {
+        "T1": h.Spoken("sv", "7", found_sound("sv", "").sha256),
+        "A1": h.Spoken("en", "7", found_sound("en", "").sha256),
+    }
 
 
 async def test_a_phone_that_cannot_be_told_keeps_no_other_from_hearing_it() -> None:

@@ -6,13 +6,14 @@ from dataclasses import replace
 from typing import Any
 
 import pytest
-from call_story import Story, rules
+from call_story import TENANT, Story, rules
 
 from pbx_plugin.domain import commands as c
 from pbx_plugin.domain import entries as e
 from pbx_plugin.domain import happenings as h
 from pbx_plugin.domain.call import Direction
 from pbx_plugin.domain.policy import Announce
+from pbx_plugin.services.explanation import explain_untold
 
 CONSENTED = """
     0.0 ring T1 trunk +4531200118 > +4570100101
@@ -76,6 +77,20 @@ def test_who_consented_is_not_told_and_who_joins_them_is() -> None:
     assert told(story) == [("T2",)]
     assert [segment[:3] for segment in story.segments()] == [("u101", 3.0, 5.1), ("u101", 7.0, None)]
     assert heard(story) == [("T2", "begins"), ("T2", "heard to its end")]
+
+
+def test_the_time_line_and_the_explanation_say_which_announcement_each_heard() -> None:
+    story = asking().tell(CONSENTED + A_SECOND_CALLER)
+    (played,) = story.commands(c.PlayAnnouncement)
+    spoken = h.Spoken("da", "own 7, draft", "5e" * 32)
+    story.happen(h.AnnouncementDone(story.at, played.media, True, spoken={"T2": spoken}))
+    assert heard(story)[-1] == ("T2", f"heard to its end: da, text version own 7, draft, SHA-256 {'5e' * 32}")
+    call_id = story.call.call_id
+    told = explain_untold(story.said, call_id, TENANT, {})
+    assert told is not None
+    begins, done = told["announcements"]
+    assert (done["language"], done["text_version"], done["prompt_sha256"]) == ("da", "own 7, draft", "5e" * 32)
+    assert (begins["language"], begins["text_version"], begins["prompt_sha256"]) == ("", "", "")
 
 
 def test_one_callers_consent_does_not_stand_for_another_who_is_alone_with_the_user() -> None:
