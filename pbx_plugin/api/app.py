@@ -14,16 +14,23 @@ from pbx_plugin.api.middleware import Gate
 from pbx_plugin.api.problems import Problem, documented
 from pbx_plugin.api.routes import (
     account,
+    audit,
     calls,
     exclusions,
+    gaps,
     groups,
+    imports,
     live,
+    notices,
     numbers,
+    peaks,
     people,
     policy,
     policy_drafts,
     receipts,
+    recording_groups,
     recordings,
+    units,
     webhooks,
 )
 from pbx_plugin.api.site import ApiSite
@@ -35,16 +42,23 @@ nothing of another company is there for it (404). Errors are `application/proble
 """
 ROUTERS: tuple[APIRouter, ...] = (
     people.router,
+    units.router,
+    notices.router,
     groups.router,
+    recording_groups.router,
     numbers.router,
     exclusions.router,
+    imports.router,
     policy.router,
     policy_drafts.router,
     calls.router,
     live.router,
     recordings.router,
+    peaks.router,
+    gaps.router,
     receipts.router,
     webhooks.router,
+    audit.router,
 )
 """Every router whose routes need a token with a scope."""
 

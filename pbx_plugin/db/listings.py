@@ -122,6 +122,12 @@ class Listings:
                 raise NotFoundError(f"no import {name!r}: see GET /v1/imports")
             return import_run_from_row(row)
 
+    def import_made(self, tenant_id: str, at: datetime, sha256: str) -> str | None:
+        """Return the id of the import of that file at that moment, None when it changed nothing."""
+        query = select(ImportRunRow.id).where(ImportRunRow.tenant_id == tenant_id, ImportRunRow.at == at)
+        with reading(self._engine) as session:
+            return session.scalar(query.where(ImportRunRow.sha256 == sha256).order_by(ImportRunRow.seq.desc()).limit(1))
+
 
 def _gaps(tenant_id: str, wanted: GapFilter) -> list[ColumnElement[bool]]:
     # One that ended as it began is none: what stood in the way was gone in the same moment.

@@ -43,6 +43,11 @@ class Scope(StrEnum):
     RECEIPTS_READ = "receipts:read"
     WEBHOOKS_READ = "webhooks:read"
     WEBHOOKS_WRITE = "webhooks:write"
+    RECORDING_GROUPS_READ = "recording-groups:read"
+    RECORDING_GROUPS_WRITE = "recording-groups:write"
+    IMPORTS_READ = "imports:read"
+    IMPORTS_WRITE = "imports:write"
+    AUDIT_READ = "audit:read"
 
 
 @dataclass(frozen=True, slots=True)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import socket
 import threading
 from collections.abc import Callable, Iterator, Mapping
@@ -40,14 +41,28 @@ from pbx_plugin.domain.entries import (
 )
 from pbx_plugin.domain.policy import GroupKind
 from pbx_plugin.domain.rulebook import Tenant
-from pbx_plugin.services import exclusions_service, groups, numbers_service, people, policies, policy_drafts
+from pbx_plugin.services import (
+    exclusions_service,
+    groups,
+    import_runs,
+    numbers_service,
+    people,
+    policies,
+    policy_drafts,
+    recording_groups,
+)
 from pbx_plugin.services.audit import Desk
+from pbx_plugin.services.imports import Options
 from pbx_plugin.services.tokens import PREFIX, Scope
 from pbx_plugin.services.webhooks import Event
 from pbx_plugin.settings import Api, Paths, Settings, Webhooks
 
 OTHER = "tenant-2"
 SOUND = bytes(range(256)) * 400
+PICTURE = {
+    "version": 2, "channels": 2, "sample_rate": 8000, "samples_per_pixel": 400, "bits": 8, "length": 1,
+    "data": [-1, 1, -2, 2],
+}  # fmt: skip
 FACTS: dict[str, Any] = {
     "user": {"id": "", "tenant_id": "", "name": "Anna", "extension": "101", "mode": "always", "enrolled": True},
     "direction": "incoming",
@@ -146,6 +161,8 @@ class ApiStage:
         user, path = company.things["person"], f"{company.tenant.id}/{media}.wav"
         (self.archive / path).parent.mkdir(exist_ok=True)
         (self.archive / path).write_bytes(SOUND)
+        peaks = f"{company.tenant.id}/{media}.json"
+        (self.archive / peaks).write_text(json.dumps(PICTURE))
         began = CallBegan(
             call_id, company.tenant.id, number, at, 1, False, "incoming", "31200118", "+4531200118", dialled_raw="101"
         )
@@ -171,7 +188,7 @@ class ApiStage:
             entries += [
                 RecordingClosed(media, at, "hung up"),
                 CallEnded(call_id, at + timedelta(seconds=60), "answered"),
-                RecordingStored(media, at, path, "", "ab" * 32, len(SOUND), 8000, 55_000, False, False),
+                RecordingStored(media, at, path, peaks, "ab" * 32, len(SOUND), 8000, 55_000, False, False),
             ]
         self.apply(*entries)
         company.words += [call_id, recording, f"d-{call_id}"[:36]]
@@ -203,6 +220,10 @@ class ApiStage:
             excluded = exclusions_service.add(desk, number=f"+453120{base}9", reason=f"why {digit}")
             policies.apply(desk, {"departments": {"incoming": "all"}}, comment=f"first of {digit}")
             draft = policy_drafts.create(desk, f"draft of {digit}")
+            circle = recording_groups.add(desk, f"circle {digit}", [anna.extension])
+            table = f"name,extension\nImported {digit},{base + 70}\n".encode()
+            import_runs.run(desk, import_runs.USERS, table, f"file {digit}.csv", Options())
+            (run,) = desk.directory.import_runs(tenant.id)
             if digit == "2":  # a version that the other company does not have
                 policies.switch(desk, off=True)
         company.things = {
@@ -214,6 +235,9 @@ class ApiStage:
             "exclusion": excluded.id,
             "version": "2",
             "draft": draft.name,
+            "unit": idle.id,
+            "recording_group": circle.id,
+            "import_run": run.id,
         }
         self.call(company, f"170000000{digit}.1", NOON)
         evidence = str(uuid5(NAMESPACE_OID, f"evidence {tenant.id}"))
@@ -225,6 +249,7 @@ class ApiStage:
         delivery = self.site.webhooks.deliveries(tenant.id)[0]
         note = self.site.remarks.add_note(desk, company.things["recording"], f"note {digit}", 1000)
         company.things |= {"receipt": evidence, "note": note.id, "webhook": hook.id, "delivery": delivery.id}
+        company.words += [f"Imported {digit}", f"circle {digit}", f"file {digit}.csv"]
         company.words += [*company.things.values(), f"Anna {digit}", f"Sales {digit}", f"note {digit}", f"why {digit}"]
         company.words = [word for word in company.words if len(word) > 2]
         return company

@@ -32,6 +32,12 @@ BODIES: dict[str, Any] = {
     "PATCH /v1/people/{person}": {"name": "Changed"},
     "PUT /v1/people/{person}/enrolment": {"mode": "always"},
     "POST /v1/departments": {"name": "New"},
+    "POST /v1/units": {"kind": "office", "name": "New"},
+    "PATCH /v1/units/{unit}": {"name": "Changed"},
+    "POST /v1/people/{person}/acknowledgement": {"how": "on paper"},
+    "POST /v1/recording-groups": {"name": "New"},
+    "PATCH /v1/recording-groups/{recording_group}": {"name": "Changed"},
+    "POST /v1/imports": "name,extension\nBo,196\n",
     "POST /v1/groups": {"name": "new", "number": "198"},
     "PATCH /v1/groups/{group}": {"name": "changed"},
     "POST /v1/numbers": {"number": "+4570999999", "user": "101"},
@@ -63,6 +69,10 @@ REFERENCES = [
     ("POST /v1/people", "department", "department", str),
     ("PATCH /v1/people/{person}", "department", "department", str),
     ("PATCH /v1/groups/{group}", "members", "person", list),
+    ("POST /v1/recording-groups", "members", "person", list),
+    ("POST /v1/recording-groups", "supervisors", "person", list),
+    ("PATCH /v1/recording-groups/{recording_group}", "members", "person", list),
+    ("PATCH /v1/recording-groups/{recording_group}", "supervisors", "person", list),
     ("PATCH /v1/consent-numbers/{number}", "no", "group", str),
     ("POST /v1/exclusions", "user", "person", str),
     ("PUT /v1/calls/{call}/toggle", "user", "person", str),
@@ -117,7 +127,11 @@ def send(stage: ApiStage, secret: str | None, route: APIRoute, things: dict[str,
     path = route.path.format(**{name: things[thing(route.path, name)] for name in parameters(route)})
     with stage.client(secret) as client:
         given = BODIES.get(name_of(route)) if body is None else body
-        return client.request(method_of(route), path.replace("+", "%2B"), json=given)
+        path = path.replace("+", "%2B")
+        if isinstance(given, str):
+            headers = {"Content-Type": "text/csv"}
+            return client.request(method_of(route), f"{path}?table=users", content=given, headers=headers)
+        return client.request(method_of(route), path, json=given)
 
 
 def rows(stage: ApiStage) -> list[str]:

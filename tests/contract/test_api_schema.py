@@ -21,6 +21,8 @@ from pbx_plugin.api.routes import account, live
 
 pytestmark = pytest.mark.wide
 
+schemathesis.serializer.alias("text/csv", "text/plain")
+
 EXAMPLES = 3
 """A route, each of what the document allows and of what it forbids: quick enough for every check."""
 
