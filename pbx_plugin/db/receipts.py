@@ -13,15 +13,15 @@ from typing import Any
 from sqlalchemy import Engine, select
 from sqlalchemy.exc import IntegrityError
 
+from pbx_plugin.db import audit_chain
 from pbx_plugin.db.engine import reading, writing
 from pbx_plugin.db.evidence import SiteQueries
-from pbx_plugin.db.models_audit import AuditRow
 from pbx_plugin.db.models_calls import ReceiptRow
 from pbx_plugin.db.queries import AmbiguousError, NotFoundError
 from pbx_plugin.db.views import CallDetail, ConsentView
 from pbx_plugin.domain.call import Consent
 from pbx_plugin.domain.consent_ivr import Outcome
-from pbx_plugin.domain.entries import ConsentTaken
+from pbx_plugin.domain.entries import Audited, ConsentTaken
 from pbx_plugin.domain.receipt import Recorded, stated
 from pbx_plugin.domain.rulebook import Tenant
 from pbx_plugin.services.ports import StoreUnavailableError
@@ -59,8 +59,8 @@ class DatabaseReceipts:
             body=issued.content.decode("utf-8"),
         )
         digest = hashlib.sha256(issued.content).hexdigest()
-        noted = AuditRow(
-            id=str(uuid.uuid4()),
+        noted = Audited(
+            audit_id=str(uuid.uuid4()),
             tenant_id=tenant_id,
             at=at,
             actor=actor,
@@ -70,7 +70,8 @@ class DatabaseReceipts:
         )
         try:
             with writing(self._engine) as session:
-                session.add_all((row, noted))
+                session.add(row)
+                audit_chain.add(session, [noted])
         except IntegrityError:
             return False
         return True
