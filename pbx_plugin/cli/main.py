@@ -15,6 +15,7 @@ from typing import Annotated, Any
 import typer
 
 from pbx_plugin.cli import (
+    audit,
     calls,
     consent,
     consent_keys,
@@ -78,6 +79,7 @@ _GROUPS = {
     "dialplan": dialplan.app,
     "tokens": tokens.app,
     "webhooks": webhooks.app,
+    "audit": audit.app,
     "sandbox": sandbox.app,
 }
 users_told.add_commands(users.app)
