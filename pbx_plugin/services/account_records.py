@@ -116,6 +116,46 @@ class Waiting:
     until: datetime
 
 
+@dataclass(frozen=True, slots=True)
+class Tied:
+    """The user that an account is tied to as they are now: None when they left; and the groups that they supervise."""
+
+    person_id: str | None = None
+    supervised: frozenset[str] = frozenset()
+
+
+class SealError(Exception):
+    """What is sealed cannot be opened, or the key not be used: says which file, and what is wrong with it."""
+
+
+class Sealer(Protocol):
+    """Keeps a secret so that the database alone does not tell it. Both raise SealError."""
+
+    def seal(self, secret: str, about: str) -> str:
+        """Return the secret sealed; ``about`` (an account's id) is needed to open it."""
+        ...
+
+    def open(self, sealed: str, about: str) -> str:
+        """Return what was sealed."""
+        ...
+
+
+class Hasher(Protocol):
+    """Hashes passwords slowly. All take any text."""
+
+    def hash(self, password: str) -> str:
+        """Return the hash of a password, another one each time."""
+        ...
+
+    def matches(self, password: str, password_hash: str) -> bool:
+        """Whether this is the password; for an empty or broken hash it takes as long, and says no."""
+        ...
+
+    def is_stale(self, password_hash: str) -> bool:
+        """Whether it was made with other parameters than those of today."""
+        ...
+
+
 class AccountStore(Directory, Protocol):
     """One open transaction over a site's directory and accounts; every lookup is within one company."""
 
@@ -129,6 +169,10 @@ class AccountStore(Directory, Protocol):
 
     def account_called(self, tenant_id: str, email_key: str) -> Account | None:
         """Return the account of that e-mail address, as :func:`pbx_plugin.domain.signing.email_key` makes it."""
+        ...
+
+    def tied(self, account: Account) -> Tied:
+        """Return the user that an account is tied to, and what they supervise, as it is now."""
         ...
 
     def save_account(self, account: Account) -> None:
