@@ -1,0 +1,316 @@
+"""A served portal with two companies: people in departments and a recording group, and an account of every role.
+
+Who is who in Company One (``stage.own``; its people are ``anna``, ``bo`` and ``cilla``, of whom Anna and Cilla are in
+Sales, Bo is in Support and in the recording group Hotline):
+
+=================  ======================================================================================
+role               the account
+=================  ======================================================================================
+``superuser``      Sofie: everything, all three switches
+``team leader``    Tove: restricted, to the department Sales
+``group leader``   Gert: restricted, to the recording group Hotline
+``own``            Anna: her own recordings; may listen, nothing else
+``none``           Nina: no role
+``foreign``        Sven: superuser of Company Two (``stage.other``)
+``stranger``       nobody: no session at all
+=================  ======================================================================================
+
+A test without a browser: ``stage.client("own").get("/recordings")``; ``post`` adds what a browser and the page's form
+would. ``stage.recording("anna")`` lets a recorded call have been; ``stage.later(hours=25)`` moves the portal's clock.
+"""
+
+from __future__ import annotations
+
+import io
+import socket
+import threading
+import wave
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+from pathlib import Path
+from typing import Any
+from uuid import NAMESPACE_OID, uuid4, uuid5
+
+import httpx2
+import numpy as np
+from api_site import FACTS, TRACE
+from call_entries import TENANT
+
+from pbx_plugin.clock import now
+from pbx_plugin.db.apply import DatabaseApply
+from pbx_plugin.db.directory import change_directory
+from pbx_plugin.db.engine import make_engine
+from pbx_plugin.domain.access import Role, Viewer
+from pbx_plugin.domain.call import Mode
+from pbx_plugin.domain.entries import (
+    CallBegan,
+    CallEnded,
+    Decided,
+    Entry,
+    LegMoved,
+    LegSeen,
+    RecordingClosed,
+    RecordingIntended,
+    RecordingStarted,
+    RecordingStored,
+    Side,
+)
+from pbx_plugin.domain.rulebook import Tenant
+from pbx_plugin.domain.signing import Rules, Stage
+from pbx_plugin.portal import csrf
+from pbx_plugin.portal.cookies import SESSION, VISIT
+from pbx_plugin.portal.runner import build_server
+from pbx_plugin.portal.site import PortalSite
+from pbx_plugin.services import people, recording_groups
+from pbx_plugin.services.account_records import Account, Session
+from pbx_plugin.services.audit import Desk
+from pbx_plugin.services.directory import Person
+from pbx_plugin.services.signing_in import Standing, Visitor
+from pbx_plugin.settings import Paths, Portal, Settings
+
+OTHER = "tenant-2"
+PASSWORD = "Correct-Horse-9"
+ROLES = ("superuser", "team leader", "group leader", "own", "none", "foreign")
+"""Every role that has an account here; ``stranger`` has none."""
+
+
+@dataclass
+class PortalCompany:
+    """One company: ids of its departments and recording groups by name, its people by their first names."""
+
+    tenant: Tenant
+    people: dict[str, Person] = field(default_factory=dict)
+    departments: dict[str, str] = field(default_factory=dict)
+    recording_groups: dict[str, str] = field(default_factory=dict)
+    words: list[str] = field(default_factory=list)
+    """What is this company's alone and must not be said to another."""
+
+
+class _Door:
+    """Stands for signing in where a test is not about it: knows who has which cookie."""
+
+    def __init__(self) -> None:
+        self._inside: dict[str, Standing] = {}
+
+    def let_in(self, viewer: Viewer) -> str:
+        secret, at = uuid4().hex, now()
+        account = Account(
+            viewer.account_id, viewer.tenant_id, viewer.email, viewer.name, viewer.role, at, "test", viewer.language
+        )
+        session = Session(uuid4().hex, viewer.tenant_id, viewer.account_id, "", at, at, at + timedelta(days=1))
+        tenant = Tenant(viewer.tenant_id, viewer.tenant_id, "DK")
+        self._inside[secret] = Standing(Stage.OPEN, viewer, account, tenant, session, Rules())
+        return secret
+
+    def standing(self, token: str, _visitor: Visitor) -> Standing | None:
+        return self._inside.get(token)
+
+
+class PortalStage:
+    """A site and its portal. ``settings`` are of the section ``[portal]``."""
+
+    def __init__(self, folder: Path, database: Path, **settings: Any) -> None:
+        self.archive = folder / "archive"
+        self.archive.mkdir()
+        self.settings = Settings(
+            database=f"sqlite:///{database}",
+            paths=Paths(state=folder, archive=self.archive, spool=folder / "spool"),
+            portal=Portal(**{"port": 0, "time_zone": "Europe/Copenhagen", **settings}),
+        )
+        self.engine = make_engine(self.settings.database, busy_ms=5000)
+        self.ahead = timedelta(0)
+        self._position = 0
+        self._door: Any = _Door()
+        self.own = self._company(Tenant(TENANT, "Company One", "DK"), 1, ("Anna", "Bo", "Cilla"))
+        self.other = self._company(Tenant(OTHER, "Secret Two", "DK"), 2, ("Sven", "Ture", "Ulla"))
+        self.url = ""
+
+    def now(self) -> datetime:
+        """Return what the portal takes for the present."""
+        return now() + self.ahead
+
+    def later(self, **time: float) -> None:
+        """Let time pass for the portal: ``later(hours=25)``."""
+        self.ahead += timedelta(**time)
+
+    def desk(self, company: PortalCompany) -> Any:
+        """Open a company's directory for a change."""
+
+        @contextmanager
+        def opened() -> Iterator[Desk]:
+            with change_directory(self.engine) as directory:
+                yield Desk(directory, company.tenant, "Sofie", self.now(), lambda: str(uuid4()))
+
+        return opened()
+
+    def apply(self, *entries: Entry) -> None:
+        """Let the recorder's journal say something."""
+        batch = []
+        for entry in entries:
+            self._position += 1
+            batch.append((self._position, entry))
+        DatabaseApply(self.engine)("recorder:1", batch)
+
+    def recording(
+        self,
+        person: str = "anna",
+        *,
+        company: PortalCompany | None = None,
+        at: datetime | None = None,
+        seconds: float = 2.0,
+        number: str = "+4531200118",
+        direction: str = "incoming",
+        stored: bool = True,
+    ) -> str:
+        """Let a recorded call of a user have been, with sound in the archive; return the recording's id."""
+        company = company or self.own
+        user, began = company.people[person], at or self.now() - timedelta(minutes=5)
+        linkedid = f"{uuid4().int % 10**10:010}.1"
+        call_id, media, recording, decision = (
+            str(uuid5(NAMESPACE_OID, f"{what} {company.tenant.id} {linkedid}"))
+            for what in ("call", "media", "rec", "decision")
+        )
+        path = f"{company.tenant.id}/{media}.wav"
+        ended = began + timedelta(seconds=seconds)
+        size = _write_tones(self.archive / path, seconds)
+        mine = {"id": user.id, "tenant_id": company.tenant.id, "name": user.name, "extension": user.extension}
+        facts = {**FACTS, "direction": direction, "user": {**FACTS["user"], **mine}}
+        raw = number.removeprefix("+45")
+        leg = f"PJSIP/{user.extension}-1"
+        entries: list[Entry] = [
+            CallBegan(
+                *(call_id, company.tenant.id, linkedid, began, 1, False, direction, raw, number),
+                dialled_raw=user.extension,
+            ),
+            LegSeen(call_id, linkedid, began, "PJSIP/trunk-1", "", raw, number, True),
+            LegSeen(call_id, f"{linkedid}1", began, leg, user.id, user.extension),
+            LegMoved(call_id, linkedid, began, "joined", "bridge"),
+            Decided(decision, call_id, user.id, began, "record", 11, "user in mode always", 1, facts, TRACE),
+            RecordingIntended(
+                *(recording, media, call_id, company.tenant.id, user.id, decision, 1, began, linkedid),
+                *(f"{media}-in", f"{media}-out", Side.RIGHT, Side.LEFT, direction, user.name, user.extension),
+                other_raw=raw,
+                other_e164=number,
+                rule=11,
+                policy_version=1,
+            ),
+            RecordingStarted(media, began, began, began),
+        ]
+        if stored:
+            entries += [
+                RecordingClosed(media, ended, "hung up"),
+                CallEnded(call_id, ended, "answered"),
+                RecordingStored(media, ended, path, "", "ab" * 32, size, 8000, int(seconds * 1000), False, False),
+            ]
+        self.apply(*entries)
+        company.words += [call_id, recording, decision]
+        return recording
+
+    def site(self, port: int) -> PortalSite:
+        """Return what the screens work with."""
+        return PortalSite(self.settings, self.engine, self._door, self.now, lambda: str(uuid4()), port)
+
+    def session(self, role: str) -> str:
+        """Return the secret of a session of that role's account, to be shown as a cookie; empty for a stranger."""
+        return "" if role == "stranger" else self._door.let_in(self.viewer(role))
+
+    def viewer(self, role: str) -> Viewer:
+        """Return who that is."""
+        own, anna = self.own, self.own.people["anna"]
+        free = {"may_listen": True, "may_download": True, "may_mail": True}
+        named: dict[str, tuple[str, Role, dict[str, Any]]] = {
+            "superuser": ("Sofie", Role.SUPERUSER, free),
+            "team leader": ("Tove", Role.RESTRICTED, {**free, "department_ids": {own.departments["Sales"]}}),
+            "group leader": (
+                "Gert",
+                Role.RESTRICTED,
+                {**free, "recording_group_ids": {own.recording_groups["Hotline"]}},
+            ),
+            "own": ("Anna", Role.OWN, {"may_listen": True, "person_id": anna.id}),
+            "none": ("Nina", Role.NONE, {"may_listen": True}),
+            "foreign": ("Sven", Role.SUPERUSER, free),
+        }
+        name, kind, more = named[role]
+        company = self.other if role == "foreign" else self.own
+        more = {key: frozenset(value) if isinstance(value, set) else value for key, value in more.items()}
+        email = f"{name.lower()}@{'two' if role == 'foreign' else 'one'}.example"
+        return Viewer(company.tenant.id, f"account of {name}", name, kind, email, **more)
+
+    @contextmanager
+    def served(self) -> Iterator[str]:
+        """Answer on a free port meanwhile; yields the address."""
+        with socket.create_server(("127.0.0.1", 0)) as listening:
+            port = listening.getsockname()[1]
+            server = build_server(self.site(port))
+            thread = threading.Thread(target=server.run, kwargs={"sockets": [listening]})
+            thread.start()
+            self.url = f"http://127.0.0.1:{port}"
+            try:
+                yield self.url
+            finally:
+                server.should_exit = True
+                thread.join()
+        self.engine.dispose()
+
+    def client(self, role: str = "stranger") -> PortalClient:
+        """Return a program that asks as a browser of somebody with that role would."""
+        return PortalClient(self.url, self.session(role))
+
+    def _company(self, tenant: Tenant, digit: int, names: tuple[str, str, str]) -> PortalCompany:
+        company = PortalCompany(tenant, words=[tenant.id, tenant.name])
+        with change_directory(self.engine) as directory:
+            directory.save_tenant(tenant)
+        with self.desk(company) as desk:
+            for name in ("Sales", "Support"):
+                company.departments[name] = people.add_department(desk, f"{name} {digit}").id
+            for place, name in enumerate(names, 1):
+                wish = people.PersonWish(
+                    name=f"{name} {digit}",
+                    extension=f"{digit}0{place}",
+                    mode=Mode.ALWAYS,
+                    department=f"{'Support' if place == 2 else 'Sales'} {digit}",
+                    devices=[f"PJSIP/{digit}0{place}"],
+                )
+                company.people[name.lower()] = people.enrol(desk, people.add(desk, wish))
+            group = recording_groups.add(desk, f"Hotline {digit}", [f"{digit}02"])
+            company.recording_groups["Hotline"] = group.id
+        company.words += [*company.departments.values(), *company.recording_groups.values()]
+        company.words += [word for person in company.people.values() for word in (person.id, person.name)]
+        return company
+
+
+class PortalClient:
+    """A program with a browser's manners. ``secret`` is the cookie of a session, empty for a stranger."""
+
+    def __init__(self, url: str, secret: str = "") -> None:
+        self.url = url
+        self.http = httpx2.Client(base_url=url, timeout=20, trust_env=False, headers={"Accept": "text/html"})
+        if secret:
+            self.http.cookies.set(SESSION, secret)
+
+    def get(self, path: str, **options: Any) -> httpx2.Response:
+        """Open a page; redirects are not followed."""
+        return self.http.get(path, **options)
+
+    def post(self, path: str, data: dict[str, Any] | None = None, **options: Any) -> httpx2.Response:
+        """Send a form with the token of the page that it stands on."""
+        if not self.http.cookies.get(SESSION) and not self.http.cookies.get(VISIT):
+            self.http.get("/sign-in")
+        token = csrf.token(self.http.cookies.get(SESSION) or self.http.cookies.get(VISIT) or "")
+        headers = {"Origin": self.url, "Sec-Fetch-Site": "same-origin", **options.pop("headers", {})}
+        return self.http.post(path, data={csrf.FIELD: token, **(data or {})}, headers=headers, **options)
+
+
+def _write_tones(path: Path, seconds: float) -> int:
+    """Write a stereo file with a tone on each side, and return its size."""
+    path.parent.mkdir(exist_ok=True)
+    at = np.arange(int(8000 * seconds)) / 8000
+    sides = [np.sin(2 * np.pi * pitch * at) * 8000 for pitch in (440, 660)]
+    buffer = io.BytesIO()
+    with wave.open(buffer, "wb") as file:
+        file.setparams((2, 2, 8000, 0, "NONE", ""))
+        file.writeframes(np.stack(sides, axis=1).astype("<i2").tobytes())
+    path.write_bytes(buffer.getvalue())
+    return len(buffer.getvalue())
