@@ -19,7 +19,7 @@ from pbx_plugin.asterisk.agi import AgiConnectionLostError, AgiSession, Playback
 from pbx_plugin.domain import consent_ivr as ivr
 from pbx_plugin.domain.call import Consent
 from pbx_plugin.domain.entries import Audited, ConsentTaken
-from pbx_plugin.domain.numbers import parse_number, region_of
+from pbx_plugin.domain.numbers import as_received, parse_number, region_of
 from pbx_plugin.domain.rulebook import ConsentNumber, Rulebook
 from pbx_plugin.prompts.library import PromptFile, PromptLibrary
 from pbx_plugin.prompts.texts import base_language, language_name, question_name
@@ -244,7 +244,7 @@ def _call(session: AgiSession) -> _Call:
     return _Call(
         linkedid=session.variable(variables.LINKEDID) or session.env.get("agi_uniqueid", ""),
         channel_id=session.env.get("agi_uniqueid", ""),
-        caller_raw="" if caller == "unknown" else caller[:_LONGEST_NUMBER],
+        caller_raw="" if caller == "unknown" else as_received(caller),
     )
 
 

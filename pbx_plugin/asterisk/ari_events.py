@@ -117,6 +117,7 @@ def appeared(channel: Json, at: datetime) -> h.LegAppeared:
         dialled="" if called else str(plan.get("exten", "")),
         originating=not called,
         carried=carried_by(channel),
+        shown_name=str(channel.get("caller", {}).get("name", "")),
     )
 
 

@@ -145,6 +145,7 @@ def _show_call(detail: CallDetail) -> None:
             "ended (UTC)": call.ended_at,
             "direction": call.direction,
             "from": call.caller_e164 or call.caller_raw or "hidden",
+            "shown name": call.caller_name,
             "direct number": call.ddi_e164 or call.ddi_raw,
             "dialled": call.dialled_raw,
             "outcome": _outcome(call),
@@ -164,6 +165,7 @@ def _outcome(call: CallView) -> str:
 
 def _leg_name(leg: Any) -> str:
     who = leg.user_name or leg.number_e164 or leg.number_raw or "hidden"
+    who = f'{who} "{leg.display_name}"' if leg.display_name else who
     return f"{who} (calling)" if leg.originating else str(who)
 
 

@@ -54,6 +54,7 @@ def call_began(batch: Batch, entry: CallBegan) -> None:
         ddi_raw=entry.ddi_raw,
         ddi_e164=entry.ddi_e164,
         dialled_raw=entry.dialled_raw,
+        caller_name=entry.caller_name,
     )
     batch.add_once(CallAliasRow, call_id=entry.call_id, linkedid=entry.linkedid, tenant_id=entry.tenant_id)
 
@@ -94,6 +95,7 @@ def leg_seen(batch: Batch, entry: LegSeen) -> None:
             number_raw=entry.number_raw,
             number_e164=entry.number_e164,
             originating=entry.originating,
+            display_name=entry.display_name,
         )
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from datetime import UTC, datetime
 from enum import StrEnum
 from typing import Any
@@ -10,6 +11,8 @@ from sqlalchemy import BigInteger, DateTime, Dialect, Enum, Integer, MetaData, S
 from sqlalchemy.dialects import mysql
 from sqlalchemy.orm import DeclarativeBase
 from sqlalchemy.types import TypeDecorator, TypeEngine
+
+from pbx_plugin.domain.numbers import LONGEST_RECEIVED, as_received
 
 _CONVENTION = {
     "ix": "ix_%(table_name)s_%(column_0_N_name)s",
@@ -103,6 +106,38 @@ class LongText(TypeDecorator[str]):
         """Clean."""
         del dialect
         return None if value is None else clean_text(value)
+
+
+_SUBSTITUTE = "\x1a"
+_WRITTEN = {_SUBSTITUTE: f"{_SUBSTITUTE}1", "\0": f"{_SUBSTITUTE}0"}
+_MEANT = {written: sign for sign, written in _WRITTEN.items()}
+_TO_WRITE = re.compile("[\0\x1a]")
+_TO_READ = re.compile("\x1a[01]")
+
+
+class ReceivedText(TypeDecorator[str]):
+    """A number or a name as somebody outside sent it, as :func:`pbx_plugin.domain.numbers.as_received` keeps it.
+
+    The one sign that a database cannot hold, NUL, stands there as SUBSTITUTE and ``0``, and comes back as it was.
+    """
+
+    impl = String
+    cache_ok = True
+
+    def __init__(self) -> None:
+        super().__init__(2 * LONGEST_RECEIVED)
+
+    def process_bind_param(self, value: str | None, dialect: Dialect) -> str | None:
+        """Cut, and write NUL in other words."""
+        del dialect
+        if value is None:
+            return None
+        return _TO_WRITE.sub(lambda found: _WRITTEN[found[0]], as_received(value))
+
+    def process_result_value(self, value: str | None, dialect: Dialect) -> str | None:
+        """Return the text as it was sent."""
+        del dialect
+        return None if value is None else _TO_READ.sub(lambda found: _MEANT[found[0]], value)
 
 
 def clean_text(value: str) -> str:

@@ -13,7 +13,17 @@ from typing import Any
 from sqlalchemy import JSON, Index, String, UniqueConstraint
 from sqlalchemy.orm import Mapped, mapped_column
 
-from pbx_plugin.db.base import ID_LENGTH, NUMBER_LENGTH, TABLE_OPTIONS, Base, BigId, LongText, UtcDateTime, WireText
+from pbx_plugin.db.base import (
+    ID_LENGTH,
+    NUMBER_LENGTH,
+    TABLE_OPTIONS,
+    Base,
+    BigId,
+    LongText,
+    ReceivedText,
+    UtcDateTime,
+    WireText,
+)
 
 CHANNEL_LENGTH = 150
 
@@ -41,11 +51,12 @@ class CallRow(Base):
     direction: Mapped[str] = mapped_column(String(20), default="")
     policy_version: Mapped[int] = mapped_column(default=0)
     off_at_start: Mapped[bool] = mapped_column(default=False)
-    caller_raw: Mapped[str] = mapped_column(WireText(NUMBER_LENGTH), default="")
+    caller_raw: Mapped[str] = mapped_column(ReceivedText(), default="")
     caller_e164: Mapped[str] = mapped_column(WireText(NUMBER_LENGTH), default="")
-    ddi_raw: Mapped[str] = mapped_column(WireText(NUMBER_LENGTH), default="")
+    ddi_raw: Mapped[str] = mapped_column(ReceivedText(), default="")
     ddi_e164: Mapped[str] = mapped_column(WireText(NUMBER_LENGTH), default="")
-    dialled_raw: Mapped[str] = mapped_column(WireText(NUMBER_LENGTH), default="")
+    dialled_raw: Mapped[str] = mapped_column(ReceivedText(), default="")
+    caller_name: Mapped[str] = mapped_column(ReceivedText(), default="")
     merged_into: Mapped[str | None] = mapped_column(String(ID_LENGTH), default=None)
     merged_at: Mapped[datetime | None] = mapped_column(UtcDateTime, default=None)
     state: Mapped[str | None] = mapped_column(LongText, default=None)
@@ -80,9 +91,10 @@ class LegRow(Base):
     known_at: Mapped[datetime] = mapped_column(UtcDateTime)
     channel_name: Mapped[str] = mapped_column(WireText(255), default="")
     person_id: Mapped[str] = mapped_column(String(ID_LENGTH), default="")
-    number_raw: Mapped[str] = mapped_column(WireText(NUMBER_LENGTH), default="")
+    number_raw: Mapped[str] = mapped_column(ReceivedText(), default="")
     number_e164: Mapped[str] = mapped_column(WireText(NUMBER_LENGTH), default="")
     originating: Mapped[bool] = mapped_column(default=False)
+    display_name: Mapped[str] = mapped_column(ReceivedText(), default="")
 
 
 class PartyEventRow(Base):
@@ -164,7 +176,7 @@ class ConsentRow(Base):
     linkedid: Mapped[str] = mapped_column(WireText(CHANNEL_LENGTH))
     channel_id: Mapped[str] = mapped_column(WireText(CHANNEL_LENGTH))
     consent_number: Mapped[str] = mapped_column(WireText(NUMBER_LENGTH))
-    caller_raw: Mapped[str] = mapped_column(WireText(NUMBER_LENGTH), default="")
+    caller_raw: Mapped[str] = mapped_column(ReceivedText(), default="")
     caller_e164: Mapped[str] = mapped_column(WireText(NUMBER_LENGTH), default="")
     asked_at: Mapped[datetime] = mapped_column(UtcDateTime)
     at: Mapped[datetime] = mapped_column(UtcDateTime)

@@ -11,7 +11,16 @@ from enum import StrEnum
 from sqlalchemy import JSON, BigInteger, Index, String, text
 from sqlalchemy.orm import Mapped, mapped_column
 
-from pbx_plugin.db.base import ID_LENGTH, NUMBER_LENGTH, TABLE_OPTIONS, Base, UtcDateTime, WireText, choice
+from pbx_plugin.db.base import (
+    ID_LENGTH,
+    NUMBER_LENGTH,
+    TABLE_OPTIONS,
+    Base,
+    ReceivedText,
+    UtcDateTime,
+    WireText,
+    choice,
+)
 from pbx_plugin.db.models_calls import CHANNEL_LENGTH
 from pbx_plugin.db.search_defaults import kept_number, minute_of_week
 from pbx_plugin.domain.working import LONGEST_TAG
@@ -121,7 +130,7 @@ class RecordingRow(Base):
     direction: Mapped[str] = mapped_column(String(20))
     user_name: Mapped[str] = mapped_column(WireText(200))
     extension: Mapped[str] = mapped_column(WireText(32))
-    other_raw: Mapped[str] = mapped_column(WireText(NUMBER_LENGTH), default="")
+    other_raw: Mapped[str] = mapped_column(ReceivedText(), default="")
     other_e164: Mapped[str] = mapped_column(WireText(NUMBER_LENGTH), default="")
     ddi: Mapped[str] = mapped_column(WireText(NUMBER_LENGTH), default="")
     group_id: Mapped[str] = mapped_column(String(ID_LENGTH), default="")

@@ -42,6 +42,7 @@ def call(row: CallRow, verdicts: tuple[str, ...], recordings: int) -> CallView:
         ddi_raw=row.ddi_raw,
         ddi_e164=row.ddi_e164,
         dialled_raw=row.dialled_raw,
+        caller_name=row.caller_name,
         policy_version=row.policy_version,
         off_at_start=row.off_at_start,
         merged_into=row.merged_into or "",
@@ -63,6 +64,7 @@ def leg(row: LegRow, names: Mapping[str, str]) -> LegView:
         number_raw=row.number_raw,
         number_e164=row.number_e164,
         originating=row.originating,
+        display_name=row.display_name,
     )
 
 

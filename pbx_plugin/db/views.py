@@ -9,7 +9,10 @@ from typing import Any
 
 @dataclass(frozen=True, slots=True)
 class CallView:
-    """One call. ``verdicts`` are those of its decisions, in the order in which they were taken."""
+    """One call. ``verdicts`` are those of its decisions, in the order in which they were taken.
+
+    What ends in ``_raw`` or ``_name`` is as it was received and may hold anything: show it harmless.
+    """
 
     call_id: str
     tenant_id: str
@@ -23,6 +26,7 @@ class CallView:
     ddi_raw: str
     ddi_e164: str
     dialled_raw: str
+    caller_name: str
     policy_version: int
     off_at_start: bool
     merged_into: str
@@ -44,6 +48,7 @@ class LegView:
     number_raw: str
     number_e164: str
     originating: bool
+    display_name: str
 
 
 @dataclass(frozen=True, slots=True)

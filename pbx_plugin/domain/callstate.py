@@ -19,6 +19,7 @@ class Leg:
     """One channel of the call. ``user`` is the person as they were when the call reached them, None outside.
 
     ``local`` is the common name of a Local channel pair (both halves have it), empty for a real phone or trunk.
+    ``shown_name`` is the name that an outside party shows, as it was received; nothing is ever decided by it.
     """
 
     channel: str
@@ -31,6 +32,7 @@ class Leg:
     talking: bool = False
     held: bool = False
     carried: Carried = field(default_factory=Carried)
+    shown_name: str = ""
 
     @property
     def party(self) -> Party:

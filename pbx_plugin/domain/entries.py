@@ -22,7 +22,10 @@ class Side(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class CallBegan:
-    """A call was seen. ``linkedid`` is Asterisk's, of the first channel; ``ddi`` and ``dialled`` as received."""
+    """A call was seen. ``linkedid`` is Asterisk's, of the first channel; ``ddi`` and ``dialled`` as received.
+
+    ``caller_name`` is the name that an outside caller shows, as received.
+    """
 
     call_id: str
     tenant_id: str
@@ -36,6 +39,7 @@ class CallBegan:
     ddi_raw: str = ""
     ddi_e164: str = ""
     dialled_raw: str = ""
+    caller_name: str = ""
     kind: Literal["call began"] = "call began"
 
 
@@ -71,7 +75,10 @@ class CallEnded:
 
 @dataclass(frozen=True, slots=True)
 class LegSeen:
-    """A channel joined the call. ``user_id`` is empty for an outside party; the number is raw and E.164."""
+    """A channel joined the call. ``user_id`` is empty for an outside party; the number is raw and E.164.
+
+    ``display_name`` is the name that an outside party shows, as received.
+    """
 
     call_id: str
     channel_id: str
@@ -81,6 +88,7 @@ class LegSeen:
     number_raw: str = ""
     number_e164: str = ""
     originating: bool = False
+    display_name: str = ""
     kind: Literal["leg seen"] = "leg seen"
 
 

@@ -28,7 +28,8 @@ class Carried:
 class LegAppeared:
     """A channel exists. ``device`` is its endpoint (``PJSIP/101``); ``dialled`` the number that it called, if it did.
 
-    ``originating`` is False for a channel that was dialled. ``number`` is the far end's number as received.
+    ``originating`` is False for a channel that was dialled. ``number`` is the far end's number as received,
+    ``shown_name`` the name that it shows of itself.
     """
 
     at: datetime
@@ -40,6 +41,7 @@ class LegAppeared:
     dialled: str = ""
     originating: bool = True
     carried: Carried = field(default_factory=Carried)
+    shown_name: str = ""
 
 
 @dataclass(frozen=True, slots=True)

@@ -29,6 +29,7 @@ from pbx_plugin.domain.entries import (
     RecordingStarted,
 )
 from pbx_plugin.domain.losses import BEGINS_LATE, LATE, UNNOTICED, UNWATCHED
+from pbx_plugin.domain.numbers import as_received
 from pbx_plugin.domain.reconcile import GIVEN_UP, discard, finalise, reconcile
 from pbx_plugin.domain.settling import settle, unsettle
 from pbx_plugin.domain.turn import Turn
@@ -96,7 +97,8 @@ def begin(
         caller_e164=caller.e164,
         ddi_raw=ddi.raw,
         ddi_e164=ddi.e164,
-        dialled_raw=first.dialled,
+        dialled_raw=as_received(first.dialled),
+        caller_name=as_received(first.shown_name) if user is None else "",
     )
     return _advance(Turn.opened(call, book, first.at, capacity, began), first)
 
@@ -183,6 +185,8 @@ def _appear(turn: Turn, seen: h.LegAppeared) -> None:
     if call.ended_at is not None:
         turn.call = replace(call, ended_at=None)
     leg = Leg(seen.channel, seen.name, number, user, local, seen.originating, carried=seen.carried)
+    if user is None:
+        leg = replace(leg, shown_name=as_received(seen.shown_name))
     turn.put(leg)
     if not local:
         turn.say(_leg_seen(call, leg, seen.at))
@@ -191,7 +195,8 @@ def _appear(turn: Turn, seen: h.LegAppeared) -> None:
 
 def _leg_seen(call: CallState, leg: Leg, at: datetime) -> LegSeen:
     user_id = leg.user.id if leg.user else ""
-    return LegSeen(call.call_id, leg.channel, at, leg.name, user_id, leg.number.raw, leg.number.e164, leg.originating)
+    number, name = leg.number, leg.shown_name
+    return LegSeen(call.call_id, leg.channel, at, leg.name, user_id, number.raw, number.e164, leg.originating, name)
 
 
 def _dialled(turn: Turn, seen: h.LegDialled) -> None:

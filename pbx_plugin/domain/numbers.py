@@ -1,7 +1,8 @@
 """Phone numbers: any spelling to E.164, the number as received kept beside it.
 
 What reaches these functions comes from callers, phones and lists that people typed. Nothing here raises on any text,
-and the work done is bounded: longer texts than :data:`LONGEST` are cut and never read as a number.
+and the work done is bounded: texts longer than :data:`LONGEST` are never read as a number. What was received is kept
+as it is, control characters and all: whoever shows it makes it harmless for the place where it is shown.
 """
 
 from __future__ import annotations
@@ -15,7 +16,12 @@ import phonenumbers
 from pbx_plugin.domain.call import Number
 
 LONGEST = 128
-"""Characters of a received number that are kept; a longer text is no phone number."""
+"""Characters of the longest text that is read as a phone number."""
+
+LONGEST_RECEIVED = 255
+"""Characters of a number or name that are kept as they were received. Asterisk's own limit for PJSIP is 79 bytes."""
+CUT = "…"
+"""Stands at the end of what was longer."""
 
 _SHORTEST_UNLISTED = 8
 _INSIDE_ANGLES = re.compile(r"<([^<>]*)>")
@@ -26,23 +32,34 @@ _OPTIONAL_ZERO = re.compile(r"(?<=\d)\(0\)")
 _SEPARATORS = re.compile(r"[\s\-./()\u2010-\u2015\u2212]+")
 _DIALLABLE = re.compile(r"\+?[0-9*#]+")
 _PLAIN = re.compile(r"\+?[0-9]+")
+_HALVES = re.compile("[\ud800-\udfff]")
 _DOUBLE_ZERO = re.compile(r"^00(?=[1-9])")
 
 
 def parse_number(raw: str, country: str) -> Number:
     """Return ``raw`` with its E.164 form, read as somebody in ``country`` (ISO 3166 region) would write it.
 
-    ``e164`` is empty for what is no public number: internal extensions, 112, "anonymous", nonsense. ``raw`` is kept,
-    without unprintable characters and cut to :data:`LONGEST`. SIP and tel URIs are read by their user part. Never
-    raises; an unknown country leaves only international spellings (``+``, ``00``) readable.
+    ``e164`` is empty for what is no public number: internal extensions, 112, "anonymous", nonsense. ``raw`` is kept
+    by :func:`as_received`. SIP and tel URIs are read by their user part. Never raises; an unknown country leaves only
+    international spellings (``+``, ``00``) readable.
     """
-    return _parse(raw[: LONGEST + 1], country)
+    return _parse(raw[: LONGEST_RECEIVED + 1], country)
+
+
+def as_received(text: str) -> str:
+    """Return a number or a name as it is kept: exactly as it came, but for two things.
+
+    Of more than :data:`LONGEST_RECEIVED` characters the last kept one is :data:`CUT`. Halves of surrogate pairs, which
+    are no characters and which no file can hold, become U+FFFD.
+    """
+    if len(text) > LONGEST_RECEIVED:
+        text = text[: LONGEST_RECEIVED - len(CUT)] + CUT
+    return text if text.isascii() else _HALVES.sub("\ufffd", text)
 
 
 @lru_cache(maxsize=16_384)
 def _parse(raw: str, country: str) -> Number:
-    kept = _printable(raw)[:LONGEST]
-    text = dial_string(raw)
+    kept, text = as_received(raw), dial_string(raw)
     if not _PLAIN.fullmatch(text):
         return Number(kept)
     return Number(kept, _e164(text, country.strip().upper()))

@@ -24,11 +24,11 @@ from call_entries import (
 )
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from sqlalchemy import Engine, event
+from sqlalchemy import Engine, event, select
 
 from pbx_plugin.db.apply import DatabaseApply
 from pbx_plugin.db.engine import make_engine
-from pbx_plugin.db.models import Base
+from pbx_plugin.db.models import Base, CallRow
 from pbx_plugin.domain.entries import Audited, CallEnded, CallMerged, CallRemembered, Entry, Gap, LegSeen, Marked
 
 RUN = "recorder:one"
@@ -124,5 +124,5 @@ def test_a_batch_takes_few_statements_however_often_a_call_is_spoken_of(engine: 
     DatabaseApply(engine)(RUN, list(enumerate(story, 1)))
     assert len(statements) <= 15, statements
     with engine.connect() as connection:
-        (found,) = connection.exec_driver_sql("SELECT state FROM call").all()
+        (found,) = connection.execute(select(CallRow.state)).all()
     assert found == ("x" * 2000,)

@@ -293,7 +293,7 @@ def test_a_hostile_caller_id_does_not_keep_the_call_out(engine: Engine) -> None:
     apply("again:1", numbered(told))
     assert dump(engine, journals=False) == once
     with reading(engine) as session:
-        assert session.get_one(CallRow, "call-1").caller_raw.startswith("\ufffd'; DROP TABLE")
+        assert session.get_one(CallRow, "call-1").caller_raw == f"{nasty[:254]}…"
         assert session.scalars(select(LegRow.known_at)).all() == [after(2)]
 
 
@@ -380,4 +380,4 @@ def test_a_rehearsal_leaves_nothing_and_touches_every_table_that_a_recorded_call
     rehearsed = {statement for statement in statements if statement.startswith(("INSERT", "UPDATE"))}
     assert dump(engine) == before
     tables = {"call", "call_alias", "leg", "party_event", "call_mark", "decision", "media", "recording"}
-    assert {statement.split()[2].strip('"') for statement in rehearsed if statement.startswith("INSERT")} == tables
+    assert {statement.split()[2].strip('"`') for statement in rehearsed if statement.startswith("INSERT")} == tables

@@ -67,11 +67,41 @@ def test_a_time_without_a_zone_is_refused(company: Engine) -> None:
 
 def test_a_text_from_a_trunk_is_cut_and_cleaned_rather_than_refused(engine: Engine) -> None:
     with writing(engine) as session:
-        session.add(CallRow(id="c", began_at=NOON, caller_raw="\x00\ud800" + "9" * 500, state="a\x00b"))
+        session.add(CallRow(id="c", began_at=NOON, caller_e164="\x00\ud800" + "9" * 500, state="a\x00b"))
     with reading(engine) as session:
         row = session.get_one(CallRow, "c")
-        assert row.caller_raw == "\ufffd\ufffd" + "9" * 62
+        assert row.caller_e164 == "\ufffd\ufffd" + "9" * 62
         assert row.state == "a\ufffdb"
+
+
+RECEIVED = [
+    "a\0b",
+    "\x1a",
+    "\x1a0\0\x1a1",
+    "\x1b[2J\r\n\x85\u2028",
+    "𝒜👩\u200d👧 \u202egnp.exe",
+    "=1+1",
+    "\\0",
+    "'; --",
+    "Ø" * 255,
+]
+
+
+@pytest.mark.parametrize("sent", RECEIVED)
+def test_a_number_or_a_name_comes_back_sign_for_sign(engine: Engine, sent: str) -> None:
+    with writing(engine) as session:
+        session.add(CallRow(id="c", began_at=NOON, caller_raw=sent, caller_name=sent))
+    with reading(engine) as session:
+        row = session.get_one(CallRow, "c")
+        assert (row.caller_raw, row.caller_name) == (sent, sent)
+        assert session.scalars(select(CallRow.id).where(CallRow.caller_name == sent)).all() == ["c"]
+
+
+def test_of_an_endless_name_the_beginning_is_kept_and_that_it_was_cut(engine: Engine) -> None:
+    with writing(engine) as session:
+        session.add(CallRow(id="c", began_at=NOON, caller_name="\0" * 5000 + "\ud800"))
+    with reading(engine) as session:
+        assert session.get_one(CallRow, "c").caller_name == "\0" * 254 + "…"
 
 
 def test_words_that_differ_in_case_or_accent_are_different(company: Engine) -> None:

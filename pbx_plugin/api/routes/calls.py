@@ -43,6 +43,7 @@ class CallShown(Shown):
     ddi_raw: str
     ddi_e164: str
     dialled_raw: str
+    caller_name: str
     policy_version: int
     off_at_start: bool
     merged_into: str
@@ -61,6 +62,7 @@ class LegShown(Shown):
     number_raw: str
     number_e164: str
     originating: bool
+    display_name: str
 
 
 class StepShown(Shown):

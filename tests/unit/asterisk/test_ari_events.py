@@ -58,3 +58,10 @@ def test_a_new_channel_whose_marks_nobody_knows_counts_as_not_asked_yet() -> Non
     assert isinstance(appeared, h.LegAppeared)
     assert appeared.carried.consent is Consent.REQUIRED
     assert linkedid_of(shown) == "1.1"
+
+
+def test_number_and_name_are_told_as_the_phone_sent_them() -> None:
+    shown = channel(number="1\r\n2 \u202e") | {"caller": {"number": "1\r\n2 \u202e", "name": "\x1b[2J=x"}}
+    (appeared,) = happenings_in(event("ChannelCreated", shown))
+    assert isinstance(appeared, h.LegAppeared)
+    assert (appeared.number, appeared.shown_name) == ("1\r\n2 \u202e", "\x1b[2J=x")
