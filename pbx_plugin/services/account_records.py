@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import base64
+import hashlib
+from collections.abc import Callable, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
 from datetime import datetime
@@ -314,3 +316,26 @@ class Accounts(Protocol):
     def writing(self) -> AbstractContextManager[AccountStore]:
         """Open them for a change, true as a whole at the end, or not at all when something is raised."""
         ...
+
+
+@dataclass(frozen=True, slots=True)
+class Tools:
+    """What the use cases need besides: hashing, sealing, randomness, ids, and where people find the portal.
+
+    ``random`` returns that many random bytes. ``public_url`` is what links in mails begin with, without a slash.
+    """
+
+    hasher: Hasher
+    sealer: Sealer
+    random: Callable[[int], bytes]
+    new_id: Callable[[], str]
+    public_url: str
+
+    def token(self) -> str:
+        """Return a fresh token of 256 random bits, of letters that an address may hold."""
+        return base64.urlsafe_b64encode(self.random(32)).rstrip(b"=").decode()
+
+
+def token_digest(token: str) -> str:
+    """Return what is kept of a token. It has 256 random bits: a slow hash would add nothing."""
+    return hashlib.sha256(token.encode("utf-8", "surrogatepass")).hexdigest()
