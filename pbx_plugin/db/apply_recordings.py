@@ -7,6 +7,7 @@ from datetime import UTC, datetime
 from pbx_plugin.db.apply_rows import Batch, Row
 from pbx_plugin.db.base import clean_json
 from pbx_plugin.db.models import MediaState, RecordingRow
+from pbx_plugin.db.search_copies import FINAL
 from pbx_plugin.domain.entries import (
     Audited,
     Gap,
@@ -132,7 +133,9 @@ def _media(batch: Batch, media_id: str, at: datetime, state: MediaState) -> Row:
     """Return the media row, made when it is not there, moved forward to ``state`` unless it is further."""
     row = batch.media.get(media_id)
     if row is None:
-        return batch.media.add(id=media_id, tenant_id="", call_id="", intended_at=at, state=state)
-    if row["state"].rank < state.rank:
+        row = batch.media.add(id=media_id, tenant_id="", call_id="", intended_at=at, state=state)
+    elif row["state"].rank < state.rank:
         row.set(state=state)
+    if row["state"] in FINAL:
+        batch.media_final(media_id)
     return row

@@ -29,6 +29,7 @@ from pbx_plugin.db.models import (
     RecordingRow,
 )
 from pbx_plugin.db.models_calls import CHANNEL_LENGTH
+from pbx_plugin.db.search_copies import follow_media
 from pbx_plugin.domain.entries import Audited
 
 Key = tuple[str, ...]
@@ -118,6 +119,7 @@ class Batch:
         self._once: dict[Table, list[Values]] = {table_of(kind): [] for kind in _ONCE}
         self._tenants: dict[str, str] = {}
         self._evidence: set[str] = set()
+        self._final_media: set[str] = set()
         self._audited: list[Audited] = []
 
     def load(self, *, calls: Iterable[str], legs_of: Iterable[str], media: Iterable[str], gaps: Iterable[str]) -> None:
@@ -145,6 +147,10 @@ class Batch:
         if evidence_id:
             self._evidence.add(evidence_id)
 
+    def media_final(self, media_id: str) -> None:
+        """Have the recordings on this media found by what became of it."""
+        self._final_media.add(media_id)
+
     def write(self) -> None:
         """Write everything; the caller commits."""
         for rows in (self.calls, self.legs, self.media, self.gaps):
@@ -157,6 +163,7 @@ class Batch:
                 table = table_of(kind)
                 statement = update(table).where(table.c.call_id == call_id, table.c.tenant_id == "")
                 self._connection.execute(statement.values(tenant_id=tenant_id))
+        follow_media(self._connection, self._final_media)
         if self._evidence:
             limit_to_what_was_told(self._connection, self._evidence)
         if self._audited:

@@ -12,6 +12,7 @@ from sqlalchemy.orm import Session
 from pbx_plugin.db.directory import SqlDirectory
 from pbx_plugin.db.engine import reading, writing
 from pbx_plugin.db.models import CallAliasRow, CallRow, CallTagRow, RecordingNoteRow
+from pbx_plugin.db.search_copies import follow_notes
 from pbx_plugin.domain.entries import Audited
 from pbx_plugin.services.audit import Desk
 from pbx_plugin.services.directory import RefusedError
@@ -99,6 +100,8 @@ class DatabaseRemarks:
                     at=note.at,
                 )
             )
+            session.flush()
+            follow_notes(session, recording_id)
             _note(session, desk, "note added", recording_id, note=note.id)
         return note
 
@@ -109,6 +112,8 @@ class DatabaseRemarks:
             if row is None or (row.tenant_id, row.recording_id) != (desk.tenant.id, recording_id):
                 return False
             session.delete(row)
+            session.flush()
+            follow_notes(session, recording_id)
             _note(session, desk, "note removed", recording_id, note=note_id)
         return True
 
