@@ -26,7 +26,7 @@ _DRIVERS = {
     "postgresql": "postgresql+psycopg",
 }
 _UNKNOWN_TABLE_OR_COLUMN = {"42P01", "42703", "1146", "1054"}
-_CHECK_FAILED = {"4025", "3819"}
+_CHECK_FAILED = {"4025", "3819", "1644"}
 
 
 def make_engine(url: str, *, busy_ms: int = 1000, migrating: bool = False) -> Engine:
@@ -43,6 +43,8 @@ def make_engine(url: str, *, busy_ms: int = 1000, migrating: bool = False) -> En
         _tune_sqlite(engine, busy_ms, foreign_keys=not migrating)
     else:
         engine = create_engine(target, pool_pre_ping=True, connect_args={"connect_timeout": 3})
+        if target.get_backend_name() in ("mysql", "mariadb"):
+            _tune_mariadb(engine)
     _translate_errors(engine, missing_is_away=not migrating)
     return engine
 
@@ -100,6 +102,18 @@ def _tune_sqlite(engine: Engine, busy_ms: int, *, foreign_keys: bool) -> None:
         connection.exec_driver_sql("BEGIN IMMEDIATE" if writes else "BEGIN")
 
 
+def _tune_mariadb(engine: Engine) -> None:
+    @event.listens_for(engine, "connect")
+    def _connect(dbapi_connection: Any, _record: object) -> None:
+        # From 11.6 on a row that is read under a lock must not have changed since the transaction began. Ours are
+        # locked to be read as they are now: the audit's head, a counter.
+        cursor = dbapi_connection.cursor()
+        cursor.execute("SHOW VARIABLES LIKE 'innodb_snapshot_isolation'")
+        if cursor.fetchone():
+            cursor.execute("SET SESSION innodb_snapshot_isolation = OFF")
+        cursor.close()
+
+
 def _translate_errors(engine: Engine, *, missing_is_away: bool) -> None:
     @event.listens_for(engine, "handle_error")
     def _translate(context: ExceptionContext) -> None:
@@ -107,7 +121,7 @@ def _translate_errors(engine: Engine, *, missing_is_away: bool) -> None:
         if not isinstance(error, DBAPIError):
             return
         if isinstance(error, OperationalError) and _codes(error) & _CHECK_FAILED:
-            # MariaDB tells a broken check as if the server were in trouble.
+            # MariaDB tells a broken check, or a trigger that refuses, as if the server were in trouble.
             raise IntegrityError(error.statement, error.params, error.orig or error) from error
         if _away(error) or (missing_is_away and _missing(error)):
             raise StoreUnavailableError(f"the database cannot be used now: {error.orig}") from error
