@@ -15,6 +15,7 @@ from datetime import timedelta
 from ipaddress import ip_address, ip_network
 from pathlib import Path
 from typing import Any
+from urllib.parse import urlsplit
 
 import pytest
 from api_site import ApiStage
@@ -280,6 +281,50 @@ class TestWhereTo:
             thread.join()
         assert answer.error
         assert time.monotonic() - begun < 10
+
+    def test_a_receiver_that_drips_its_certificate_is_cut_off_too(self) -> None:
+        # The beginning of a handshake's record that never ends: each byte comes in time, the whole never does.
+        with socket.create_server(("127.0.0.1", 0)) as listening:
+            stop = threading.Event()
+
+            def drip() -> None:
+                taken, _ = listening.accept()
+                with taken, contextlib.suppress(OSError):
+                    taken.sendall(b"\x16\x03\x03\x3f\xff\x02\x00\x3f\xfb")
+                    while not stop.wait(0.2):
+                        taken.sendall(b"\0")
+
+            thread = threading.Thread(target=drip)
+            thread.start()
+            begun = time.monotonic()
+            watch = threading.Timer(6, stop.set)
+            watch.start()
+            answer = post(f"https://127.0.0.1:{listening.getsockname()[1]}/", {}, b"{}", LOOPBACK, 1.0)
+            took = time.monotonic() - begun
+            stop.set()
+            watch.cancel()
+            thread.join()
+        assert answer.error
+        assert took < 4
+
+    def test_where_one_address_of_a_name_is_away_the_next_is_tried(
+        self, receiver: Receiver, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        port = receiver.server.server_address[1]
+        answers = [(0, 0, 0, "", (address, port)) for address in ("::1", "127.0.0.2", "127.0.0.1")]
+        monkeypatch.setattr(
+            socket,
+            "getaddrinfo",
+            lambda host, port, *_, **__: (
+                [(socket.AF_INET6 if ":" in host else socket.AF_INET, socket.SOCK_STREAM, 6, "", (host, port))]
+                if host != "crm.example.com"
+                else answers
+            ),
+        )
+        own = (*LOOPBACK, ip_network("::1/128"))
+        monkeypatch.setattr("pbx_plugin.api.posting.checked_url", lambda url, _own: urlsplit(url))
+        answer = post(f"http://crm.example.com:{port}/", {}, b"{}", own, 5.0)
+        assert (answer.status, answer.error) == (204, "")
 
     @pytest.mark.parametrize(
         "address", ["127.0.0.1", "10.0.0.8", "169.254.169.254", "::1", "fd00::1", "::ffff:10.0.0.8"]
