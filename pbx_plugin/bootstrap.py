@@ -3,14 +3,20 @@
 from __future__ import annotations
 
 from contextlib import suppress
+from datetime import datetime
+
+from sqlalchemy import Engine
 
 from pbx_plugin.db.apply import DatabaseApply
+from pbx_plugin.db.deletions import DatabaseDeletions
 from pbx_plugin.db.engine import make_engine
 from pbx_plugin.db.recall import DatabaseRecall
 from pbx_plugin.db.rulebook import DatabaseRulebook
 from pbx_plugin.prompts.library import PromptLibrary
+from pbx_plugin.services.deleting import resume
 from pbx_plugin.services.ports import Recall, RulebookSource, StoreUnavailableError
 from pbx_plugin.settings import Settings
+from pbx_plugin.storage.erase_deleted import ArchiveEraser
 from pbx_plugin.storage.journal import FileJournal, drain_orphans
 
 
@@ -49,3 +55,16 @@ def build_recall(settings: Settings) -> Recall:
 def build_prompts(settings: Settings) -> PromptLibrary:
     """Return the prompts as they lie on disk."""
     return PromptLibrary(settings.paths.prompts)
+
+
+def build_eraser(settings: Settings) -> ArchiveEraser:
+    """Return what erases the sound of deleted recordings."""
+    return ArchiveEraser(settings.paths.spool, settings.paths.archive)
+
+
+def finish_deletions(settings: Settings, engine: Engine, at: datetime) -> int:
+    """Bring deletions to their end that somebody died over, and return how many those were; cheap when there are none.
+
+    Raises StoreUnavailableError, EraseError; what is left is done next time.
+    """
+    return resume(DatabaseDeletions(engine), build_eraser(settings), at)

@@ -13,10 +13,20 @@ import structlog
 from pbx_plugin.ari_app.finalising import Finalising
 from pbx_plugin.ari_app.recorder import RecorderApp
 from pbx_plugin.asterisk.ari import AriClient
-from pbx_plugin.bootstrap import build_journal, build_prompts, build_recall, build_rulebook_source, drain_journals
+from pbx_plugin.bootstrap import (
+    build_journal,
+    build_prompts,
+    build_recall,
+    build_rulebook_source,
+    drain_journals,
+    finish_deletions,
+)
+from pbx_plugin.clock import now
+from pbx_plugin.db.engine import make_engine
 from pbx_plugin.prompts.library import PromptFile, PromptLibrary
 from pbx_plugin.prompts.texts import FALLBACK
 from pbx_plugin.services.callmemory import make_ready
+from pbx_plugin.services.deleting import EraseError
 from pbx_plugin.services.ports import Journal, JournalError, StoreUnavailableError
 from pbx_plugin.settings import Settings
 
@@ -86,14 +96,24 @@ async def _until_told(settings: Settings, journal: Journal, told: threading.Even
 
 
 async def _bring_in_left_over(settings: Settings) -> None:
-    while True:
-        try:
-            brought = await asyncio.to_thread(drain_journals, settings)
-            if brought:
-                log.info("brought in what others had left in the journal", entries=brought)
-        except (StoreUnavailableError, JournalError) as error:
-            log.warning("left-over journals wait", error=str(error))
-        await asyncio.sleep(LEFT_OVER_EVERY)
+    engine = make_engine(settings.database)
+    try:
+        while True:
+            try:
+                brought = await asyncio.to_thread(drain_journals, settings)
+                if brought:
+                    log.info("brought in what others had left in the journal", entries=brought)
+            except (StoreUnavailableError, JournalError) as error:
+                log.warning("left-over journals wait", error=str(error))
+            try:
+                finished = await asyncio.to_thread(finish_deletions, settings, engine, now())
+                if finished:
+                    log.warning("finished deletions that somebody had died over", recordings=finished)
+            except (StoreUnavailableError, EraseError) as error:
+                log.error("deleted recordings still have files", error=str(error), again_in=LEFT_OVER_EVERY)
+            await asyncio.sleep(LEFT_OVER_EVERY)
+    finally:
+        engine.dispose()
 
 
 def _stop(task: asyncio.Task[None] | None) -> None:

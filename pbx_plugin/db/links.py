@@ -34,7 +34,7 @@ class DatabaseLinks:
         with writing(self._engine) as session:
             session.execute(insert(ShareLinkRow), [{name: getattr(link, name) for name in names}])
             SqlDirectory(session).add_mails([mail])
-            told = {"recipient": link.recipient, "subject": link.subject, "until": link.expires_at.isoformat()}
+            told = {"recipient": link.recipient, "about": link.subject, "until": link.expires_at.isoformat()}
             note(
                 session,
                 desk,

@@ -31,6 +31,10 @@ class Doomed:
     peaks_path: str
 
 
+class EraseError(Exception):
+    """The disk did not let go of a file now. The recording is gone for everybody; the next start tries again."""
+
+
 @dataclass(frozen=True, slots=True)
 class Asked:
     """A deletion that waits for a second person."""
@@ -43,15 +47,24 @@ class Asked:
 
 @dataclass(slots=True)
 class Outcome:
-    """What became of recordings that somebody wanted deleted, by id; ``refused`` says why."""
+    """What became of recordings that somebody wanted deleted, by id; ``refused`` says why.
+
+    ``unfinished`` are those of ``deleted`` whose file the disk did not let go of, and what it said.
+    """
 
     deleted: list[str] = field(default_factory=list)
     asked: list[str] = field(default_factory=list)
     refused: dict[str, str] = field(default_factory=dict)
+    unfinished: dict[str, str] = field(default_factory=dict)
 
     def as_data(self) -> dict[str, object]:
         """Return it for programs."""
-        return {"deleted": self.deleted, "asked": self.asked, "refused": self.refused}
+        return {
+            "deleted": self.deleted,
+            "asked": self.asked,
+            "refused": self.refused,
+            "unfinished": self.unfinished,
+        }
 
 
 class Deletions(Protocol):
@@ -87,7 +100,7 @@ class Deletions(Protocol):
 
 
 Erase = Callable[[Doomed], None]
-"""Removes everything of a segment's sound; done again it changes nothing. Raises what the disk says."""
+"""Removes everything of a segment's sound; done again it changes nothing. Raises EraseError."""
 
 
 def delete(
@@ -110,8 +123,7 @@ def delete(
             outcome.refused[recording_id] = str(error)
         else:
             if state is DeletionState.CONFIRMED:
-                outcome.deleted.append(recording_id)
-                carry_out(store, erase, store.confirmed([recording_id]), desk.at)
+                _finish(store, erase, desk, recording_id, outcome)
             else:
                 outcome.asked.append(recording_id)
         tick(1)
@@ -127,8 +139,7 @@ def confirm(store: Deletions, erase: Erase, desk: Desk, recording_ids: Sequence[
         except RefusedError as error:
             outcome.refused[recording_id] = str(error)
         else:
-            outcome.deleted.append(recording_id)
-            carry_out(store, erase, store.confirmed([recording_id]), desk.at)
+            _finish(store, erase, desk, recording_id, outcome)
     return outcome
 
 
@@ -146,16 +157,35 @@ def take_back(store: Deletions, desk: Desk, recording_ids: Sequence[str]) -> Out
 
 
 def resume(store: Deletions, erase: Erase, at: datetime) -> int:
-    """Bring to its end what was confirmed and not done, whoever died over it; return how many that were."""
-    return carry_out(store, erase, store.confirmed(), at)
+    """Bring to its end what was confirmed and not done, whoever died over it; return how many that were.
 
-
-def carry_out(store: Deletions, erase: Erase, doomed: Sequence[Doomed], at: datetime) -> int:
-    """Remove what is confirmed, and write that it is done; return how many were brought to their end here."""
+    Raises EraseError when the disk holds on to any file, with all the others gone.
+    """
+    doomed = store.confirmed()
+    left: list[str] = []
     done = 0
     for one in doomed:
-        last = store.last_on_media(one)
-        if last:
-            erase(one)
-        done += store.finish(one, at, erased=last)
+        try:
+            done += _carry_out(store, erase, one, at)
+        except EraseError as error:
+            left.append(f"recording {one.recording_id}: {error}")
+    if left:
+        raise EraseError("; ".join(left[:5]) + (f"; and {len(left) - 5} more" if len(left) > 5 else ""))
     return done
+
+
+def _finish(store: Deletions, erase: Erase, desk: Desk, recording_id: str, outcome: Outcome) -> None:
+    outcome.deleted.append(recording_id)
+    try:
+        for one in store.confirmed([recording_id]):
+            _carry_out(store, erase, one, desk.at)
+    except EraseError as error:
+        outcome.unfinished[recording_id] = str(error)
+
+
+def _carry_out(store: Deletions, erase: Erase, doomed: Doomed, at: datetime) -> bool:
+    """Remove what is confirmed, and write that it is done; False when somebody else had brought it to its end."""
+    last = store.last_on_media(doomed)
+    if last:
+        erase(doomed)
+    return store.finish(doomed, at, erased=last)
