@@ -17,6 +17,7 @@ from pbx_plugin.domain.commands import Command, PlayTone
 from pbx_plugin.domain.lifecycle import advance, begin, call_id_of, merge
 from pbx_plugin.domain.mixing import Mixable, mixings
 from pbx_plugin.domain.pausing import is_over
+from pbx_plugin.domain.withdrawal import erases_all
 
 log = structlog.get_logger(__name__)
 
@@ -50,6 +51,7 @@ class Switchboard:
         self._by_media: dict[str, str] = {}
         self._by_bridge: dict[str, str] = {}
         self._mixable = Mixable()
+        self._withdrawn: set[str] = set()
 
     def adopt(self, call: CallState) -> None:
         """Take in a call that an earlier run of the recorder remembered."""
@@ -63,6 +65,7 @@ class Switchboard:
                 self._mix(happening.at, happening)
             self._happen(happening)
             self._mix(happening.at)
+            self._take_voices_back(happening.at)
 
     def rules_changed(self, book: Book, at: datetime) -> None:
         """Put a new rulebook in force: new calls by it, running ones as far as its exclusions go."""
@@ -101,7 +104,7 @@ class Switchboard:
                 self._join(happening)
             case h.RulesChanged():
                 self.rules_changed(self.book, happening.at)
-            case h.Asked() | h.TimePassed() | h.ClockMoved() | h.Mixed():
+            case h.Asked() | h.TimePassed() | h.ClockMoved() | h.Mixed() | h.VoiceTakenBack():
                 self._advance(happening.call_id, happening)
             case (
                 h.LegDialled()
@@ -175,6 +178,20 @@ class Switchboard:
             return
         after, commands = advance(call, happening, self.book, self._capacity(call))
         self._keep(after, commands, call)
+        if after.lent and erases_all(after):
+            self._withdrawn.add(call_id)
+
+    def _take_voices_back(self, at: datetime) -> None:
+        """Have erased what other calls recorded of withdrawn ones: by those while they are known, else by these."""
+        while self._withdrawn:
+            call_id = self._withdrawn.pop()
+            for media in self.calls[call_id].lent if call_id in self.calls else ():
+                owner = self._by_media.get(media, "")
+                seen_to = owner in self.calls and owner != call_id
+                if seen_to:
+                    self._advance(owner, h.VoiceTakenBack(at, owner, media))
+                self._advance(call_id, h.VoiceTakenBack(at, call_id, media, seen_to))
+            self._withdrawn.discard(call_id)
 
     def _capacity(self, *calls: CallState) -> Capacity:
         """Return what these calls may take, whose own recordings are left out. A new call's first leg needs none."""

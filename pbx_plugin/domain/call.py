@@ -7,6 +7,7 @@ All times are aware datetimes in UTC.
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from datetime import datetime
 from enum import StrEnum
 
 
@@ -91,18 +92,6 @@ class Marks:
 
 
 @dataclass(frozen=True, slots=True)
-class Mixing:
-    """What other calls bring to a call while somebody's phone mixes them: two calls of one user, neither on hold.
-
-    ``channels`` are the legs of such users in this call; ``marks`` and ``excluded`` are the other calls'.
-    """
-
-    channels: frozenset[str]
-    marks: Marks = field(default_factory=Marks)
-    excluded: str = ""
-
-
-@dataclass(frozen=True, slots=True)
 class User:
     """A person of the company, as they are at one moment.
 
@@ -133,6 +122,42 @@ class Number:
 
     def __str__(self) -> str:
         return self.e164 or self.raw
+
+
+@dataclass(frozen=True, slots=True)
+class Made:
+    """A segment of a call that was recorded, and where its sound lies until it is finalised."""
+
+    intended_at: datetime
+    spool_in: str
+    spool_out: str
+
+
+@dataclass(frozen=True, slots=True)
+class Stranger:
+    """Somebody outside, in another call, who is heard in this one too."""
+
+    channel: str
+    number: Number
+
+
+@dataclass(frozen=True, slots=True)
+class Mixing:
+    """What other calls bring to a call while somebody's phone mixes them: two calls of one user, neither on hold.
+
+    ``channels`` are the legs of such users in this call; ``marks`` and ``excluded`` are the other calls'. ``untold``
+    are their people outside who have neither consented nor been told that they are recorded, ``told`` the channels of
+    those who were. ``left_to_us`` are the channels of untold whom none of those calls is telling. ``recorded`` is what
+    the other calls record meanwhile, by media: this call's voices are in it.
+    """
+
+    channels: frozenset[str]
+    marks: Marks = field(default_factory=Marks)
+    excluded: str = ""
+    untold: tuple[Stranger, ...] = ()
+    left_to_us: frozenset[str] = frozenset()
+    told: frozenset[str] = frozenset()
+    recorded: dict[str, Made] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)

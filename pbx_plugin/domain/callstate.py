@@ -6,7 +6,7 @@ from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from enum import StrEnum
 
-from pbx_plugin.domain.call import Consent, ConsentBy, Marks, Mixing, Number, Party, Switch, User
+from pbx_plugin.domain.call import Consent, ConsentBy, Made, Marks, Mixing, Number, Party, Switch, User
 from pbx_plugin.domain.decide import marks_in_force
 from pbx_plugin.domain.decision import Decision
 from pbx_plugin.domain.entries import Side
@@ -126,15 +126,6 @@ class Pause:
 
 
 @dataclass(frozen=True, slots=True)
-class Made:
-    """A segment of this call that was recorded, and where its sound lies until it is finalised."""
-
-    intended_at: datetime
-    spool_in: str
-    spool_out: str
-
-
-@dataclass(frozen=True, slots=True)
 class Decided:
     """The last decision for a user, and a key of the facts it rests on (to notice when they change)."""
 
@@ -155,7 +146,8 @@ class CallState:
     not told to have ended (at ``left_at``), so that a restart sees to it. While what was missed is worked out,
     ``unheard_since`` is when it may have begun. ``told_at`` is when Asterisk last told anything that
     changed the call. ``clock_off`` is by how much the machine's clock has been set forward since the call began: all
-    times here are by the clock as it was then.
+    times here are by the clock as it was then. ``lent`` are segments of other calls in which this one's voices are
+    heard, because a phone mixed them. ``deaf`` are channels of other calls that could not be told of the recording.
     """
 
     call_id: str
@@ -191,6 +183,8 @@ class CallState:
     mixing: Mixing | None = None
     clock_off: timedelta = timedelta()
     off_why: str = ""
+    lent: dict[str, Made] = field(default_factory=dict)
+    deaf: frozenset[str] = frozenset()
 
     @property
     def over(self) -> bool:
@@ -258,6 +252,8 @@ def merge_calls(older: CallState, younger: CallState) -> CallState:
         made=younger.made | older.made,
         erasing=older.erasing | younger.erasing,
         announced=older.announced | younger.announced,
+        lent=younger.lent | older.lent,
+        deaf=older.deaf | younger.deaf,
         answered=older.answered or younger.answered,
         counter=max(older.counter, younger.counter),
         unsettled=max(filter(None, (older.unsettled, younger.unsettled)), default=None),

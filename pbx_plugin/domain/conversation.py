@@ -70,11 +70,16 @@ def untold_in(call: CallState, talk: Conversation) -> list[Leg]:
     return [leg for leg in talk.outside if leg.channel not in call.announced and not has_consented(call, leg)]
 
 
+def mixing_in(call: CallState, talk: Conversation) -> Mixing:
+    """Return what other calls bring to this conversation; an empty one where nobody's phone mixes it with any."""
+    return call.mixing if call.mixing and call.mixing.channels & talk.members else Mixing(frozenset())
+
+
 def facts_of(call: CallState, talk: Conversation, leg: Leg) -> Facts:
     """Return the facts of one user's part in a conversation of the call. ``leg`` must be a user's."""
     if leg.user is None:
         raise ValueError(f"leg {leg.channel} has no user")
-    mixing = call.mixing if call.mixing and call.mixing.channels & talk.members else Mixing(frozenset())
+    mixing = mixing_in(call, talk)
     outside = talk.outside
     direction = direction_of(talk)
     untold = untold_in(call, talk)

@@ -290,6 +290,19 @@ class Mixed:
 
 
 @dataclass(frozen=True, slots=True)
+class VoiceTakenBack:
+    """Consent was withdrawn by somebody who is heard in this segment, in a call that a phone mixed with it.
+
+    ``call_id`` is the call that this is told to; ``seen_to`` tells the withdrawn one that the segment's own sees to it.
+    """
+
+    at: datetime
+    call_id: str
+    media: str
+    seen_to: bool = False
+
+
+@dataclass(frozen=True, slots=True)
 class RulesChanged:
     """A new exclusion may be in force; it acts at once, on running calls too."""
 
@@ -322,6 +335,7 @@ Happening = (
     | EraserLost
     | ClockMoved
     | Mixed
+    | VoiceTakenBack
     | RulesChanged
 )
 """Anything that :func:`pbx_plugin.domain.lifecycle.advance` takes."""

@@ -15,7 +15,7 @@ from uuid import UUID, uuid5
 from pbx_plugin.domain import asking, pausing, telling, toggle, withdrawal
 from pbx_plugin.domain import happenings as h
 from pbx_plugin.domain.book import Book
-from pbx_plugin.domain.call import Consent, Number
+from pbx_plugin.domain.call import Consent, Mixing, Number
 from pbx_plugin.domain.callstate import CallState, Capture, Leg, Phase, merge_calls, stick
 from pbx_plugin.domain.capacity import UNLIMITED, Capacity
 from pbx_plugin.domain.clock_moves import on_the_calls_clock, on_the_clock_of
@@ -147,7 +147,9 @@ def _advance(turn: Turn, happening: h.Happening) -> tuple[CallState, list[Comman
         case h.ClockMoved():
             _clock_moved(turn, happening)
         case h.Mixed():
-            turn.call = replace(turn.call, mixing=happening.mixing)
+            _mixed(turn, happening.mixing)
+        case h.VoiceTakenBack():
+            withdrawal.take_voice_back(turn, happening)
         case h.MediaErased():
             withdrawal.erased(turn, happening.media)
         case h.EraserLost() if happening.media in turn.call.erasing:
@@ -270,6 +272,14 @@ def _marks(turn: Turn, seen: h.MarksSeen) -> None:
     if carried != leg.carried:
         turn.put(replace(leg, carried=carried))
     turn.refresh_marks("channel variables")
+
+
+def _mixed(turn: Turn, mixing: Mixing | None) -> None:
+    call = replace(turn.call, mixing=mixing)
+    if mixing is not None:
+        lent = call.lent if withdrawal.erases_all(call) else call.lent | mixing.recorded
+        call = replace(call, announced=call.announced | (mixing.told & call.legs.keys()), lent=lent)
+    turn.call = call
 
 
 def _clock_moved(turn: Turn, moved: h.ClockMoved) -> None:

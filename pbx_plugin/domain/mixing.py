@@ -1,8 +1,10 @@
 """Calls that a phone mixes: two calls of one user, neither on hold, are one conversation, and the strictest mark wins.
 
 Asterisk does not tell of it: to it they are two calls. So it is taken for granted whenever a user is in two calls at
-once and has put neither on hold; as long as that lasts, what bars the others bars each call. Nothing else crosses: one
-caller's consent is not another's, and what one call is recorded for is no reason to record the next.
+once and has put neither on hold; as long as that lasts, what bars the others bars each call, and nothing is recorded
+before everybody who is heard has been told, whichever call they are in. Who withdraws takes back what the other calls
+recorded of them as well. Nothing else crosses: one caller's consent is not another's, and what one call is recorded for
+is no reason to record the next.
 """
 
 from __future__ import annotations
@@ -13,9 +15,9 @@ from dataclasses import replace
 from datetime import datetime
 
 from pbx_plugin.domain import happenings as h
-from pbx_plugin.domain.call import Consent, Marks, Mixing
-from pbx_plugin.domain.callstate import CallState, Leg
-from pbx_plugin.domain.policy import GroupPolicy
+from pbx_plugin.domain.call import Consent, Marks, Mixing, Stranger
+from pbx_plugin.domain.callstate import CallState, Leg, Phase, has_consented
+from pbx_plugin.domain.policy import Announce, GroupPolicy, PolicyVersion
 
 
 class Mixable:
@@ -68,18 +70,19 @@ def mixings(calls: Iterable[CallState], coming: h.LegJoined | h.LegHeld | None =
     Calls are mixed through others too: who hears both ends of a chain hears all of it. ``coming`` is about to happen
     and taken into account.
     """
-    all_calls = {call.call_id: call for call in calls}
-    heard = _heard(all_calls.values(), coming)
+    all_calls = {call.call_id: _with(call, coming) for call in calls}
+    heard = _heard(all_calls.values())
     groups = _groups(heard)
     found: dict[str, Mixing | None] = {}
-    for call_id in all_calls:
+    for call_id, call in all_calls.items():
         others = [all_calls[other] for other in groups.get(call_id, ()) if other != call_id]
         marks = Marks()
         for other in others:
             marks = marks.merged(_what_forbids(other))
         excluded = next((other.excluded for other in others if other.excluded), "")
         own = frozenset(channel for where in heard.values() if len(where) > 1 for channel in where.get(call_id, ()))
-        found[call_id] = Mixing(own, marks, excluded) if marks != Marks() or excluded else None
+        mixing = _what_is_heard(call, others, Mixing(own, marks, excluded), told_ahead=coming is not None)
+        found[call_id] = mixing if mixing != Mixing(own) else None
     return found
 
 
@@ -92,7 +95,8 @@ def unheld_unheard(calls: Iterable[CallState], deaf_since: datetime) -> Iterator
     listed = tuple(calls)
     users = [{leg.user.id for leg in call.legs.values() if leg.user is not None} for call in listed]
     for place, call in enumerate(listed):
-        if not call.excluded and _what_forbids(call) == Marks():
+        untold = _tells(call.policy) and _untold(call)
+        if not (call.excluded or untold or _what_forbids(call) != Marks()):
             continue
         elsewhere = set[str]().union(*users[:place], *users[place + 1 :])
         for leg in call.legs.values():
@@ -108,20 +112,58 @@ def _what_forbids(call: CallState) -> Marks:
     return replace(call.marks, presented_to=barring)
 
 
-def _heard(calls: Iterable[CallState], coming: h.LegJoined | h.LegHeld | None) -> dict[str, dict[str, list[str]]]:
+def _what_is_heard(call: CallState, others: Iterable[CallState], mixing: Mixing, *, told_ahead: bool) -> Mixing:
+    """Return the mixing with who is heard of the other calls, and what these record meanwhile.
+
+    Their own call tells them first, if it is to be recorded at all; ``told_ahead`` it has not been asked yet.
+    """
+    others = tuple(others)
+    untold = tuple(one for other in others for one in _untold(other) if one.channel not in call.announced)
+    being_told = {channel for other in others for capture in other.captures.values() for channel in capture.telling}
+    left = () if told_ahead else (one.channel for one in untold if one.channel not in being_told)
+    recorded = {
+        media: other.made[media]
+        for other in others
+        for media, capture in other.captures.items()
+        if capture.phase in (Phase.STARTING, Phase.RECORDING) and media in other.made
+    }
+    told = frozenset[str]().union(*(other.announced for other in others))
+    return replace(mixing, untold=untold, left_to_us=frozenset(left), told=told, recorded=recorded)
+
+
+def _tells(policy: PolicyVersion) -> bool:
+    """Tell whether anybody outside is to be told before being recorded."""
+    ways = (policy.announce, *policy.announce_rules.values(), *policy.announce_directions.values())
+    return any(way is not Announce.NONE for way in ways)
+
+
+def _untold(call: CallState) -> tuple[Stranger, ...]:
+    """Return those outside who are heard and have neither consented nor been told on that call."""
+    return tuple(
+        Stranger(leg.channel, leg.number)
+        for leg in call.legs.values()
+        if leg.external and leg.bridge and leg.talking and not leg.held
+        if leg.channel not in call.announced and not has_consented(call, leg)
+    )
+
+
+def _with(call: CallState, coming: h.LegJoined | h.LegHeld | None) -> CallState:
+    if coming is None or coming.channel not in call.legs:
+        return call
+    return replace(call, legs=call.legs | {coming.channel: _about_to(call.legs[coming.channel], coming)})
+
+
+def _heard(calls: Iterable[CallState]) -> dict[str, dict[str, list[str]]]:
     """Return by user the calls in which they are heard, and on which channels."""
     heard: dict[str, dict[str, list[str]]] = defaultdict(dict)
     for call in calls:
         for leg in call.legs.values():
-            now = _about_to(leg, coming)
-            if now.user is not None and now.bridge and now.talking and not now.held:
-                heard[now.user.id].setdefault(call.call_id, []).append(now.channel)
+            if leg.user is not None and leg.bridge and leg.talking and not leg.held:
+                heard[leg.user.id].setdefault(call.call_id, []).append(leg.channel)
     return heard
 
 
-def _about_to(leg: Leg, coming: h.LegJoined | h.LegHeld | None) -> Leg:
-    if coming is None or coming.channel != leg.channel:
-        return leg
+def _about_to(leg: Leg, coming: h.LegJoined | h.LegHeld) -> Leg:
     if isinstance(coming, h.LegHeld):
         return replace(leg, held=coming.held)
     return replace(leg, bridge=coming.bridge, talking=coming.talking)

@@ -7,7 +7,8 @@ from datetime import timedelta
 from uuid import UUID, uuid5
 
 from pbx_plugin.domain import naming, telling
-from pbx_plugin.domain.callstate import Capture, Leg, Made, Phase
+from pbx_plugin.domain.call import Made
+from pbx_plugin.domain.callstate import Capture, Leg, Phase
 from pbx_plugin.domain.callstate import Decided as LastDecision
 from pbx_plugin.domain.capacity import refusal
 from pbx_plugin.domain.commands import (
@@ -26,10 +27,13 @@ from pbx_plugin.domain.retention import days_of
 from pbx_plugin.domain.settling import may_come_back
 from pbx_plugin.domain.toggle import ON_DEMAND_RULE, TONE_ON
 from pbx_plugin.domain.turn import UNHEARD, Turn
-from pbx_plugin.domain.withdrawal import erase
+from pbx_plugin.domain.withdrawal import WITHDRAWN_ELSEWHERE, erase
 
 GIVEN_UP = "Asterisk ended the recording at once"
 """Why nothing is recorded for a while, although it could be asked for: the disk that Asterisk writes to is full."""
+
+UNTOLD = "somebody in another call on the same phone has not been told yet"
+"""Why nothing is recorded while a phone mixes two calls: whoever is heard is told first, whichever call they are in."""
 
 TRIED_AGAIN_AFTER = timedelta(seconds=10)
 
@@ -42,7 +46,9 @@ def reconcile(turn: Turn) -> None:
     judged = [(talk, _users_to_record(turn, talk)) for talk in talks]
     wanted = {(talk.members, users): talk for talk, users in judged if users}
     for capture in tuple(turn.call.captures.values()):
-        if capture.live and (capture.members, capture.user_ids) not in wanted:
+        if capture.live and capture.media in turn.call.erasing:
+            _end(turn, capture, WITHDRAWN_ELSEWHERE)
+        elif capture.live and (capture.members, capture.user_ids) not in wanted:
             if may_come_back(turn.call, capture, judged):
                 turn.set(replace(capture, doubtful_since=capture.doubtful_since or turn.at))
             else:
@@ -69,6 +75,9 @@ def _serve(turn: Turn, talk: Conversation, users: tuple[str, ...]) -> None:
         _end(turn, serving, why)
     if why:
         turn.miss(_new(turn, talk, users, phase), phase, turn.at, why)
+        if why == UNTOLD:
+            # Now that nothing is recorded they may be told, if that is left to us.
+            _serve(turn, talk, users)
     elif serving is None or serving.barred:
         _plan(turn, talk, users)
         if serving is not None and serving.phase is Phase.REFUSED and serving.failure != GIVEN_UP:
@@ -85,6 +94,9 @@ def _bar(turn: Turn, talk: Conversation, users: tuple[str, ...], serving: Captur
         return Phase.PAUSED, paused
     if serving is not None and serving.failure == GIVEN_UP and turn.at - serving.since < TRIED_AGAIN_AFTER:
         return Phase.REFUSED, GIVEN_UP
+    if not (serving is not None and serving.phase is Phase.ANNOUNCING) and telling.strangers_bar(turn, talk, users):
+        told = (serving is None or serving.barred) and telling.legs_to_tell(turn, talk, users)
+        return Phase.PAUSED, "" if told else UNTOLD
     if serving is not None and serving.phase is not Phase.REFUSED and not (turn.capacity.away and serving.barred):
         return Phase.PAUSED, ""
     return Phase.REFUSED, refusal(turn.capacity, turn.call, [turn.call.decided[one].decision.rule for one in users])
@@ -183,7 +195,8 @@ def _decision(turn: Turn, talk: Conversation, leg: Leg) -> Decision:
 
 def _serving(turn: Turn, members: frozenset[str], users: tuple[str, ...]) -> Capture | None:
     for capture in turn.call.captures.values():
-        if capture.live and capture.members == members and capture.user_ids == users:
+        same = capture.members == members and capture.user_ids == users
+        if same and capture.live and capture.media not in turn.call.erasing:
             return capture
     return None
 

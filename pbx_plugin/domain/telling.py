@@ -11,9 +11,10 @@ import re
 from dataclasses import replace
 
 from pbx_plugin.domain import happenings as h
-from pbx_plugin.domain.callstate import Capture, Leg, Phase
+from pbx_plugin.domain.call import Stranger
+from pbx_plugin.domain.callstate import CallState, Capture, Leg, Phase
 from pbx_plugin.domain.commands import Hearer, PlayAnnouncement, StopAnnouncement
-from pbx_plugin.domain.conversation import Conversation, direction_of, untold_in
+from pbx_plugin.domain.conversation import Conversation, direction_of, mixing_in, untold_in
 from pbx_plugin.domain.numbers import region_of
 from pbx_plugin.domain.policy import Announce, announce_for
 from pbx_plugin.domain.turn import Turn
@@ -45,9 +46,23 @@ def legs_to_tell(turn: Turn, talk: Conversation, users: tuple[str, ...]) -> list
     call = turn.call
     decided = (call.decided[user_id].decision.announce for user_id in users)
     outside = untold_in(call, talk) if any(how not in (None, Announce.NONE) for how in decided) else []
+    if any(way is not Announce.NONE for way in _ways(turn, talk, users)):
+        # An announcement is played to everybody's own channel, so that theirs may be a leg of another call.
+        ours = mixing_in(call, talk).left_to_us - call.deaf
+        outside += [_stranger(one) for one in _untold_strangers(call, talk) if one.channel in ours]
     if direction_of(talk) not in call.policy.announce_user:
         return outside
     return outside + [leg for leg in talk.inside if leg.channel not in call.announced]
+
+
+def strangers_bar(turn: Turn, talk: Conversation, users: tuple[str, ...]) -> bool:
+    """Tell whether nothing may be recorded, because a phone mixes somebody into it who has not been told."""
+    must = Announce.OR_DO_NOT_RECORD in _ways(turn, talk, users)
+    return must and bool(_untold_strangers(turn.call, talk))
+
+
+def _untold_strangers(call: CallState, talk: Conversation) -> list[Stranger]:
+    return [one for one in mixing_in(call, talk).untold if one.channel not in call.announced]
 
 
 def begin(turn: Turn, capture: Capture, legs: list[Leg]) -> None:
@@ -81,11 +96,17 @@ def over(turn: Turn, capture: Capture, news: h.AnnouncementDone) -> None:
     """Let a capture go on when its people have been told, or fail where telling was a must."""
     if capture.phase is not Phase.ANNOUNCING:
         return
+    unheard = set() if news.ok else set(news.unheard) or set(capture.telling)
     for leg in _told(turn, capture):
         why = "" if news.ok else news.unheard.get(leg.channel, "" if news.unheard else news.reason)
         turn.note(leg, WHAT, f"not heard: {why}" if why else heard(news.spoken.get(leg.channel)))
         if not why:
             turn.call = replace(turn.call, announced=turn.call.announced | {leg.channel})
+    if unheard and not unheard & turn.call.legs.keys():
+        # Only people of other calls: as soon as they are gone, or told by their own, there is nothing in the way.
+        turn.call = replace(turn.call, deaf=turn.call.deaf | unheard)
+        turn.drop(capture)
+        return
     capture = replace(capture, telling=())
     if news.ok or not _must(turn, capture):
         turn.set(replace(capture, phase=Phase.STARTING))
@@ -107,12 +128,22 @@ def heard_which(detail: str) -> h.Spoken | None:
 
 
 def _told(turn: Turn, capture: Capture) -> list[Leg]:
-    return [leg for channel, leg in turn.call.legs.items() if channel in capture.telling]
+    strangers = turn.call.mixing.untold if turn.call.mixing else ()
+    known = turn.call.legs | {one.channel: _stranger(one) for one in strangers}
+    return [leg for channel, leg in known.items() if channel in capture.telling]
+
+
+def _stranger(one: Stranger) -> Leg:
+    return Leg(one.channel, one.channel, one.number)
+
+
+def _ways(turn: Turn, talk: Conversation, users: tuple[str, ...]) -> list[Announce]:
+    """Return how hard people must be told before each of these users is recorded, whoever they are."""
+    rules = (turn.call.decided[user_id].decision.rule for user_id in users)
+    return [announce_for(turn.call.policy, rule, direction_of(talk)) for rule in rules]
 
 
 def _must(turn: Turn, capture: Capture) -> bool:
     """Tell whether nothing may be recorded for anybody who is to be told and was not."""
     members = (leg for leg in turn.call.legs.values() if leg.channel in capture.members)
-    direction = direction_of(Conversation(tuple(members)))
-    rules = [turn.call.decided[user_id].decision.rule for user_id in capture.user_ids]
-    return any(announce_for(turn.call.policy, rule, direction) is Announce.OR_DO_NOT_RECORD for rule in rules)
+    return Announce.OR_DO_NOT_RECORD in _ways(turn, Conversation(tuple(members)), capture.user_ids)

@@ -10,13 +10,16 @@ from dataclasses import replace
 from uuid import UUID, uuid5
 
 from pbx_plugin.domain.call import Consent
-from pbx_plugin.domain.callstate import Leg
+from pbx_plugin.domain.callstate import CallState, Leg
 from pbx_plugin.domain.commands import EraseMedia, PlayTone
 from pbx_plugin.domain.entries import Audited
+from pbx_plugin.domain.happenings import VoiceTakenBack
 from pbx_plugin.domain.pressing import user_on
 from pbx_plugin.domain.turn import Turn
 
 TONE_WITHDRAWN = "withdrawn"
+ACTOR = "recorder"
+WITHDRAWN_ELSEWHERE = "consent withdrawn in another call on the same phone"
 
 
 def press(turn: Turn, channel: str) -> None:
@@ -38,13 +41,42 @@ def take_back(turn: Turn, leg: Leg) -> None:
     who = f"{leg.user.name} ({leg.user.extension})" if leg.user else str(leg.number)
     turn.refresh_marks(f"withdrawn by {who}")
     turn.note(leg, "withdrawal", "what was recorded is erased" if erases else "what was recorded is kept")
-    detail = {"recorded": sorted(call.made), "erased": erases}
+    detail = {"recorded": sorted(call.made), "in other calls": sorted(call.lent), "erased": erases}
     audit_id = str(uuid5(UUID(call.call_id), "withdrawal"))
     turn.say(Audited(audit_id, call.tenant_id, turn.at, who, "consent withdrawn", call.call_id, detail))
     if erases:
         turn.call = replace(turn.call, erasing=frozenset(call.made))
         for media in call.made:
             erase(turn, media)
+
+
+def erases_all(call: CallState) -> bool:
+    """Tell whether whatever was recorded of this call's people is to go, also what other calls have of them."""
+    return call.sticky.consent is Consent.WITHDRAWN and call.policy.withdrawal_erases
+
+
+def take_voice_back(turn: Turn, news: VoiceTakenBack) -> None:
+    """Have a segment erased in which somebody is heard who has withdrawn.
+
+    Told to the segment's own call, it is ended there if need be and erased. Told to the call of who has withdrawn, that
+    one sees to it itself, unless the segment's own call does (``seen_to``).
+    """
+    call, media = turn.call, news.media
+    lent = call.lent.get(media)
+    if lent is not None:
+        turn.call = call = replace(call, lent={other: made for other, made in call.lent.items() if other != media})
+    if media in call.erasing:
+        return
+    if media in call.made:
+        audit_id = str(uuid5(UUID(call.call_id), f"withdrawal {media}"))
+        detail = {"recorded": [media], "erased": True}
+        turn.say(Audited(audit_id, call.tenant_id, turn.at, ACTOR, WITHDRAWN_ELSEWHERE, call.call_id, detail))
+    elif lent is None or news.seen_to:
+        return
+    else:
+        turn.call = replace(call, made=call.made | {media: lent})
+    turn.call = replace(turn.call, erasing=turn.call.erasing | {media})
+    erase(turn, media)
 
 
 def erase(turn: Turn, media: str) -> None:

@@ -12,9 +12,11 @@ from call_story import NOON, TENANT, Story, rules
 
 from pbx_plugin.ari_app import switchboard
 from pbx_plugin.domain import commands as c
+from pbx_plugin.domain import entries as e
 from pbx_plugin.domain.callstate import CallState
 from pbx_plugin.domain.mixing import mixings, unheld_unheard
 from pbx_plugin.domain.policy import Announce, Exclusion, GroupPolicy
+from pbx_plugin.services.callmemory import recall, remember
 
 REFUSER_ON_HOLD = """
     0.0 ring T1 trunk +4531200118 > +4570100101
@@ -142,7 +144,7 @@ def test_one_callers_consent_is_not_anothers_who_is_mixed_with_them() -> None:
         """
     )
     assert [told.channels for told in story.commands(c.PlayAnnouncement)] == [("T2",)]
-    assert [segment[:2] for segment in story.segments()] == [("u101", 1.0)]
+    assert [segment[:3] for segment in story.segments()] == [("u101", 1.0, 5.0)]
 
 
 def test_what_a_group_has_recorded_does_not_record_another_call_of_its_agent() -> None:
@@ -198,3 +200,137 @@ def test_a_refuser_on_hold_may_have_been_taken_back_while_nobody_listened() -> N
 def test_of_other_holds_nothing_is_assumed(text: str) -> None:
     story = Story().tell(text + ("5.0 hold A2" if "A2" in text else ""))
     assert list(unheld_unheard(story.board.calls.values(), NOON)) == []
+
+
+A_CALLER = """
+    0.0 ring T1 trunk +4531200118 > +4570100101
+    0.1 down A1 101 linked-T1
+    1.0 join T1 B1
+    1.0 join A1 B1
+"""
+ANOTHER_CALLER = """
+    4.0 ring T2 trunk +4531200119 > +4570100101
+    4.1 down A2 101 linked-T2
+    5.0 join T2 B2
+    5.0 join A2 B2
+"""
+NOT_TOLD = "somebody in another call on the same phone has not been told yet"
+
+
+def telling(**policy: Any) -> Story:
+    return Story(rules(**{"announce": Announce.OR_DO_NOT_RECORD, **policy}))
+
+
+def of_an_on_demand_user(text: str) -> str:
+    return text.replace("101", "111")
+
+
+def announced(story: Story) -> list[tuple[str, ...]]:
+    return [told.channels for told in story.commands(c.PlayAnnouncement)]
+
+
+def times(story: Story) -> list[tuple[str, float, float | None]]:
+    return [segment[:3] for segment in story.segments()]
+
+
+def erased(story: Story) -> list[int]:
+    """Which segments were erased, by their place."""
+    made = [intended.media_id for intended in story.entries(e.RecordingIntended)]
+    return [made.index(command.media) for command in story.commands(c.EraseMedia)]
+
+
+def test_a_second_caller_is_heard_in_no_recording_before_they_were_told() -> None:
+    story = telling().tell(A_CALLER + "2.0 told 1" + ANOTHER_CALLER)
+    assert announced(story) == [("T1",), ("T2",)]
+    assert times(story) == [("u101", 2.0, 5.0)], "the first call has a pause for as long as the second is being told"
+    story.tell("7.0 told 2")
+    assert sorted(times(story)[1:]) == [("u101", 7.0, None), ("u101", 7.0, None)]
+    assert story.missed() == [("u101", 5.0, 7.0, NOT_TOLD)]
+
+
+def test_two_callers_who_are_told_at_the_same_time_wait_for_each_other() -> None:
+    story = telling().tell(A_CALLER + ANOTHER_CALLER)
+    assert announced(story) == [("T1",), ("T2",)]
+    assert times(story) == []
+    story.tell("6.0 told 1")
+    assert times(story) == []
+    story.tell("7.0 told 2")
+    assert sorted(times(story)) == [("u101", 7.0, None), ("u101", 7.0, None)]
+
+
+def test_who_is_in_a_call_that_is_not_recorded_is_told_for_the_other_call_and_only_once() -> None:
+    story = telling().tell(of_an_on_demand_user(A_CALLER + "1.5 press A1\n2.0 told 1" + ANOTHER_CALLER))
+    assert announced(story) == [("T1",), ("T2",)]
+    assert times(story) == [("u111", 2.0, 5.0)]
+    story.tell("7.0 told 2")
+    assert times(story)[1:] == [("u111", 7.0, None)]
+    story.tell("8.0 press A2")
+    assert announced(story) == [("T1",), ("T2",)], "their own call knows that they were told"
+    assert times(story)[2:] == [("u111", 8.0, None)]
+
+
+def test_who_cannot_be_told_is_in_no_recording_and_when_they_are_gone_it_goes_on() -> None:
+    story = telling().tell(of_an_on_demand_user(A_CALLER + "1.5 press A1\n2.0 told 1" + ANOTHER_CALLER))
+    story.tell("6.0 untold 2\n6.5 hold T1\n6.6 unhold T1")
+    assert announced(story) == [("T1",), ("T2",)], "it is not tried for ever"
+    assert times(story) == [("u111", 2.0, 5.0)]
+    story.tell("9.0 gone T2\n9.0 gone A2\n9.5 clock")
+    assert times(story)[1:] == [("u111", 9.0, None)]
+
+
+def test_an_internal_call_into_which_a_caller_is_mixed_waits_until_they_were_told() -> None:
+    story = telling().tell(A_COLLEAGUE_IS_CALLED + ANOTHER_CALLER.replace("A2", "A3").replace("B2", "B3"))
+    assert [segment[:3] for segment in story.segments()] == [("u101", 4.0, 5.0), ("u102", 4.0, 5.0)]
+    assert announced(story) == [("T2",)]
+    story.tell("7.0 told 1")
+    assert sorted(times(story)[2:]) == [("u101", 7.0, None), ("u101", 7.0, None), ("u102", 7.0, None)]
+
+
+def test_where_nobody_is_told_two_callers_are_not_cut() -> None:
+    story = Story().tell(A_CALLER + ANOTHER_CALLER)
+    assert times(story) == [("u101", 1.0, None), ("u101", 5.0, None)]
+
+
+@pytest.mark.parametrize("policy", [{"withdrawal_erases": True}, {}])
+def test_who_withdraws_takes_back_what_the_other_call_recorded_of_them(policy: dict[str, bool]) -> None:
+    story = Story(rules(**policy)).tell(A_CALLER + ANOTHER_CALLER + "8.0 withdraw A2")
+    assert times(story) == [("u101", 1.0, 8.0), ("u101", 5.0, 8.0)]
+    assert sorted(erased(story)) == ([0, 1] if policy else [])
+
+
+def test_who_was_mixed_in_before_and_withdraws_later_takes_it_back_and_the_other_call_goes_on() -> None:
+    story = Story(rules(withdrawal_erases=True)).tell(A_CALLER + ANOTHER_CALLER + "6.0 hold A2\n8.0 withdraw A2")
+    assert sorted(erased(story)) == [0, 1]
+    assert times(story) == [("u101", 1.0, 8.0), ("u101", 5.0, 6.0), ("u101", 8.0, None)]
+    audits = {(entry.action, entry.subject) for entry in story.entries(e.Audited)}
+    assert len(audits) == 2, "each call's own audit has it"
+
+
+def test_what_a_call_that_is_over_recorded_of_them_is_taken_back_by_their_own() -> None:
+    story = Story(rules(withdrawal_erases=True)).tell(A_CALLER + ANOTHER_CALLER + "6.0 gone T1\n6.0 gone A1")
+    assert len(story.board.calls) == 1
+    story.tell("8.0 withdraw A2")
+    assert sorted(erased(story)) == [0, 1]
+    story.tell("9.0 gone T2\n9.0 gone A2")
+    assert story.board.calls == {}
+
+
+def test_what_was_recorded_while_the_other_call_was_on_hold_is_not_theirs_to_take_back() -> None:
+    story = Story(rules(withdrawal_erases=True)).tell(
+        A_CALLER + "2.0 hold A1" + ANOTHER_CALLER + "6.0 hold A2\n7.0 unhold A1\n8.0 withdraw A2"
+    )
+    assert erased(story) == [1]
+    assert times(story) == [("u101", 1.0, 2.0), ("u101", 5.0, 6.0), ("u101", 7.03, None)]
+
+
+def test_a_caller_on_hold_who_was_not_told_may_have_been_taken_back_while_nobody_listened() -> None:
+    story = telling().tell(of_an_on_demand_user(A_CALLER + "2.0 hold A1") + A_COLLEAGUE_IS_CALLED.replace("101", "111"))
+    found = list(unheld_unheard(story.board.calls.values(), NOON))
+    assert [happening.channel for happening in found] == ["A1"]
+
+
+def test_a_call_that_is_mixed_is_remembered_whole() -> None:
+    story = telling().tell(A_CALLER + "2.0 told 1" + ANOTHER_CALLER + "7.0 told 2")
+    for call in story.board.calls.values():
+        assert call.lent
+        assert recall(remember(call)) == call
