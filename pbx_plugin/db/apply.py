@@ -65,8 +65,9 @@ class DatabaseApply:
                 _begin_run(connection, run)
             if not fresh:
                 return
-            _write(connection, [entry for _, entry in fresh])
+            # First, as what is audited comes last: who waits for the audit holds nothing that its holder could want.
             connection.execute(_REACHED, {"run": run, "reached": max(position for position, _ in fresh)})
+            _write(connection, [entry for _, entry in fresh])
 
     def rehearse(self) -> None:
         """Have every statement of a call prepared: the first one of a day is not to wait for it. Leaves nothing.
@@ -94,6 +95,7 @@ def _write(connection: Connection, fresh: list[Entry]) -> None:
         _STEPS[type(entry)](work, entry)
     work.write()
     outbox.tell(connection, fresh)
+    work.write_audit()
 
 
 def _load(work: Batch, entries_: Sequence[Entry]) -> None:

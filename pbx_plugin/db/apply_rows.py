@@ -108,7 +108,7 @@ class Rows:
 
 
 class Batch:
-    """All that one batch of entries reads and changes. Use :meth:`load`, the steps, then :meth:`write`."""
+    """All that one batch of entries reads and changes. Use it as: load, the steps, write, write_audit."""
 
     def __init__(self, connection: Connection) -> None:
         self._connection = connection
@@ -152,7 +152,7 @@ class Batch:
         self._final_media.add(media_id)
 
     def write(self) -> None:
-        """Write everything; the caller commits."""
+        """Write everything but the audit; the caller commits."""
         for rows in (self.calls, self.legs, self.media, self.gaps):
             rows.write(self._connection)
         for table, values in self._once.items():
@@ -166,8 +166,10 @@ class Batch:
         follow_media(self._connection, self._final_media)
         if self._evidence:
             limit_to_what_was_told(self._connection, self._evidence)
+
+    def write_audit(self) -> None:
+        """Write what is audited, after everything else: from then on whoever audits for these companies waits."""
         if self._audited:
-            # Last: from here on everybody else who audits for these companies waits for us.
             audit_chain.write(self._connection, self._audited, told_again=True)
 
 

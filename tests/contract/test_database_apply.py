@@ -78,6 +78,7 @@ def test_a_call_told_once_stands_in_every_table(engine: Engine) -> None:
     counted = {name: len(found) for name, found in rows.items() if found}
     assert counted == {
         "audit": 1,
+        "audit_head": 1,
         "call": 2,
         "call_alias": 2,
         "call_mark": 1,
