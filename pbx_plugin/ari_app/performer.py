@@ -8,7 +8,7 @@ be recorded is not recorded while a disk or another capture is slow.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Coroutine
+from collections.abc import Callable, Coroutine, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from datetime import datetime
@@ -100,6 +100,10 @@ class Performer:
     def beep(self, call: CallState, channel: str) -> None:
         """Let one party hear that they are being recorded; whether they did is told in the call's time line."""
         self._spawn(self._remind(call, channel))
+
+    async def report(self, entries: Sequence[Entry]) -> None:
+        """Write down what is about no call. Raises JournalError."""
+        await self._append(list(entries))
 
     def finish_orphan(self, media: OpenMedia, at: datetime) -> None:
         """End and finalise a segment whose call nobody remembers, from what the books say of it."""

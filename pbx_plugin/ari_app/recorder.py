@@ -86,7 +86,7 @@ class RecorderApp:
         self._witness = Witness(settings.paths.witness)
         self._catching_up = CatchingUp(self._witness, memory)
         self._caught_up = False
-        self._room = RoomWatch(folders, settings.recorder, self._on_room)
+        self._room = RoomWatch(folders, settings.recorder, self._on_room, self._performer.report)
         self._unsure: set[str] = set()
         """Captures that were starting when the connection was lost: Asterisk's word about them may be lost, too."""
 

@@ -85,6 +85,7 @@ def show(recording: Name, json: Json = False, tenant: Company = "") -> None:
             "remarks": ", ".join(r.remarks),
             "rule": f"{r.rule}, policy version {r.policy_version}",
             "kept for": f"{r.retention_days} days{'' if r.deletable_by_hand else ', not deletable by hand'}",
+            "kept until (UTC)": r.expires_at,
             "call": r.call_id,
             "consent": f"{detail.consent.outcome}, evidence {detail.consent.evidence_id}" if detail.consent else "",
         }

@@ -34,6 +34,7 @@ _STEPS: dict[type[Any], _Step] = {
     entries.RecordingErased: apply_recordings.recording_erased,
     entries.Gap: apply_recordings.gap,
     entries.Audited: apply_recordings.audited,
+    entries.Trouble: lambda *_: None,  # webhooks are told of it, and nothing else
 }
 
 
@@ -116,7 +117,7 @@ def _load(work: Batch, entries_: Sequence[Entry]) -> None:
                 calls.add(entry.call_id)
             case entries.Gap():
                 gaps.add(entry.gap_id)
-            case entries.ConsentTaken() | entries.Audited():
+            case entries.ConsentTaken() | entries.Audited() | entries.Trouble():
                 pass
             case _:
                 media.add(entry.media_id)

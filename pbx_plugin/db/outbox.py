@@ -1,40 +1,46 @@
 """Writes what webhooks are to be told of, in the transaction that writes what happened: neither is there alone.
 
 An entry that is told again makes no second delivery: a delivery's id is made of the webhook and of what it tells.
+Alarms are told as :mod:`pbx_plugin.db.alarms` says.
 """
 
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Collection, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
 from uuid import UUID, uuid5
 
-from sqlalchemy import Connection, insert, select
+from sqlalchemy import Connection, delete, insert, select
 
+from pbx_plugin.db import alarms
+from pbx_plugin.db.alarms import Telling
 from pbx_plugin.db.base import clean_json
 from pbx_plugin.db.models import CallRow, DecisionRow, DeliveryRow, RecordingRow, WebhookRow
-from pbx_plugin.domain.entries import ConsentTaken, Decided, Entry, Gap, RecordingFailed, RecordingStored
+from pbx_plugin.domain.entries import ConsentTaken, Decided, Entry, Gap, RecordingFailed, RecordingStored, Trouble
 from pbx_plugin.services.webhooks import DeliveryState, Event
 
 _NAMESPACE = UUID("1c2b7a52-6d0e-4d69-9a43-5e0f4c1b7f10")
 AT_ONCE = datetime(1970, 1, 1, tzinfo=UTC)
 """When a fresh delivery is due; not the time of what it tells, for Asterisk's clock may be ahead of ours."""
 _PAUSED = "paused by "
-_TELLING = (Decided, RecordingStored, RecordingFailed, ConsentTaken, Gap)
+_TELLING = (Decided, RecordingStored, RecordingFailed, ConsentTaken, Gap, Trouble)
 
 
 @dataclass(frozen=True, slots=True)
 class _News:
-    """Something a company may want to be told: ``subject`` makes its id."""
+    """Something a company may want to be told: ``subject`` makes its id. What is ``taken_back`` is not sent if it waits
+    still."""
 
     tenant_id: str
     event: Event
     subject: str
     at: datetime
     data: dict[str, Any]
+    due: datetime = AT_ONCE
+    taken_back: bool = False
 
 
 def tell(connection: Connection, batch: Iterable[Entry]) -> None:
@@ -47,14 +53,24 @@ def tell(connection: Connection, batch: Iterable[Entry]) -> None:
     ).all()
     if not hooks:
         return
+    alarmed = {hook.tenant_id for hook in hooks if Event.ALARM in hook.events}
     rows: dict[str, dict[str, Any]] = {}
     for entry in telling:
-        for news in _news(connection, entry):
+        for news in _news(connection, entry, alarmed):
             for hook in hooks:
                 if hook.tenant_id == news.tenant_id and news.event in hook.events:
                     row = _row(hook.id, news)
-                    rows.setdefault(row["id"], row)
+                    if news.taken_back:
+                        rows.pop(row["id"], None)
+                        _take_back(connection, row["id"])
+                    else:
+                        rows.setdefault(row["id"], row)
     _add(connection, list(rows.values()))
+
+
+def _take_back(connection: Connection, delivery_id: str) -> None:
+    waits = (DeliveryRow.state == DeliveryState.WAITING, DeliveryRow.tries == 0)
+    connection.execute(delete(DeliveryRow).where(DeliveryRow.id == delivery_id, *waits))
 
 
 def _add(connection: Connection, rows: Sequence[dict[str, Any]]) -> None:
@@ -78,14 +94,14 @@ def _row(webhook_id: str, news: _News) -> dict[str, Any]:
         "body": json.dumps(body, ensure_ascii=False, separators=(",", ":")),
         "state": DeliveryState.WAITING,
         "created_at": news.at,
-        "next_try_at": AT_ONCE,
+        "next_try_at": news.due,
         "tries": 0,
         "status": 0,
         "error": "",
     }
 
 
-def _news(connection: Connection, entry: Entry) -> Iterator[_News]:
+def _news(connection: Connection, entry: Entry, alarmed: Collection[str]) -> Iterator[_News]:
     match entry:
         case Decided():
             yield from _decided(connection, entry)
@@ -97,12 +113,28 @@ def _news(connection: Connection, entry: Entry) -> Iterator[_News]:
             names = ("evidence_id", "linkedid", "consent_number", "caller_raw", "caller_e164", "outcome", "digits")
             data = {name: getattr(entry, name) for name in (*names, "language", "text_version", "policy_version")}
             yield _News(entry.tenant_id, Event.CONSENT, entry.evidence_id, entry.at, data)
-        case Gap() if not entry.reason.startswith(_PAUSED) and (entry.until is None or entry.until > entry.since):
-            ends = "" if entry.until is None else _iso(entry.until)
-            data = {"what": "not recorded", "gap_id": entry.gap_id, "call_id": entry.call_id, "user_id": entry.user_id}
-            data |= {"since": _iso(entry.since), "until": ends or None, "reason": entry.reason}
-            subject = f"{entry.gap_id} {'ended' if ends else 'began'}"
-            yield _News(entry.tenant_id, Event.ALARM, subject, entry.until or entry.since, data)
+        case Gap() if entry.tenant_id in alarmed and not entry.reason.startswith(_PAUSED):
+            for telling in alarms.of_gap(connection, entry):
+                data = {"what": "not recorded", "reason": entry.reason, "gap_id": entry.gap_id}
+                data |= {"call_id": entry.call_id, "user_id": entry.user_id}
+                yield _alarm(entry.tenant_id, telling, data)
+        case Trouble():
+            for tenant_id in sorted(alarmed):
+                for telling in alarms.of_trouble(connection, entry, tenant_id):
+                    yield _alarm(tenant_id, telling, {"what": entry.cause, **entry.detail})
+
+
+def _alarm(tenant_id: str, telling: Telling, data: dict[str, Any]) -> _News:
+    times = {"since": _iso(telling.since), "until": _iso(telling.over_at) if telling.over_at else None}
+    return _News(
+        tenant_id,
+        Event.ALARM,
+        telling.subject,
+        telling.at,
+        {"cause": telling.cause, **data, **times},
+        due=telling.due or AT_ONCE,
+        taken_back=telling.taken_back,
+    )
 
 
 def _decided(connection: Connection, entry: Decided) -> Iterator[_News]:

@@ -145,6 +145,7 @@ def recording(row: RecordingRow, media: MediaRow) -> RecordingView:
         policy_version=row.policy_version,
         deletable_by_hand=row.deletable_by_hand,
         retention_days=row.retention_days,
+        expires_at=row.expires_at,
         state=media.state.value,
         user_side=row.user_side,
         in_side=media.in_side,

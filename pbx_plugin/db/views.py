@@ -141,6 +141,7 @@ class RecordingView:
     policy_version: int
     deletable_by_hand: bool
     retention_days: int
+    expires_at: datetime | None
     state: str
     user_side: str
     in_side: str

@@ -289,6 +289,17 @@ class Audited:
     kind: Literal["audited"] = "audited"
 
 
+@dataclass(frozen=True, slots=True)
+class Trouble:
+    """The machine itself came into trouble, or is ``over`` it: every company is told. No row is kept of it."""
+
+    cause: str
+    at: datetime
+    over: bool
+    detail: dict[str, Any] = field(default_factory=dict)
+    kind: Literal["trouble"] = "trouble"
+
+
 Entry = (
     CallBegan
     | CallRemembered
@@ -307,5 +318,6 @@ Entry = (
     | RecordingErased
     | Gap
     | Audited
+    | Trouble
 )
 """Any journal entry; ``kind`` tells them apart, also in JSON."""

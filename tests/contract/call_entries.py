@@ -28,6 +28,7 @@ from pbx_plugin.domain.entries import (
     RecordingStarted,
     RecordingStored,
     Side,
+    Trouble,
 )
 
 NOON = datetime(2026, 11, 22, 12, 0, 0, 250_001, tzinfo=UTC)
@@ -166,6 +167,7 @@ def whole_call() -> list[Entry]:
         moved(25),
         Gap("gap-1", "call-1", TENANT, "user-1", after(20), after(30), "no room"),
         Audited("audit-1", TENANT, after(31), "recorder", "listened", "recording-1", {"by": ["portal"]}),
+        Trouble("a disk is nearly full", after(32), over=False, detail={"free_mb": 400}),
         closed(),
         CallEnded("call-1", after(60), "answered"),
         stored(),

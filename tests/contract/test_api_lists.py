@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import shutil
 from collections.abc import Iterator
-from datetime import timedelta
+from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -269,3 +269,9 @@ class TestPeaks:
         place.unlink()
         place.symlink_to(secret)
         assert client.get(f"/v1/recordings/{name}/peaks").status_code == 404
+
+
+def test_a_recording_says_when_it_goes(stage: ApiStage, client: httpx2.Client) -> None:
+    shown = client.get(f"/v1/recordings/{stage.own.things['recording']}").json()
+    due = datetime.fromisoformat(shown["at"]) + timedelta(days=shown["retention_days"])
+    assert datetime.fromisoformat(shown["expires_at"]) >= due

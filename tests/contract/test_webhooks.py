@@ -42,6 +42,8 @@ from pbx_plugin.services.webhooks import (
 )
 
 LOOPBACK = (ip_network("127.0.0.0/8"),)
+LATER = NOON + timedelta(hours=1)
+"""When nobody has been told of anything for a while."""
 
 
 class Receiver:
@@ -131,7 +133,7 @@ def until(what: Any, seconds: float = 20) -> None:
 class TestTelling:
     def test_each_kind_of_event_is_told_with_what_it_is_about(self, stage: ApiStage) -> None:
         webhook = hook(stage, "https://hooks.example.com/")
-        call = stage.call(stage.own, "1700000050.1", NOON)
+        call = stage.call(stage.own, "1700000050.1", LATER)
         told = {one.event: json.loads(one.body) for one in deliveries(stage, webhook)}
         assert set(told) == {"decided", "stored", "alarm"}
         assert told["decided"]["data"]["verdict"] == "record"
@@ -151,7 +153,7 @@ class TestTelling:
     def test_what_a_journal_tells_twice_is_delivered_once(self, stage: ApiStage) -> None:
         webhook = hook(stage, "https://hooks.example.com/")
         call = stage.call(stage.own, "1700000050.4", NOON)
-        gap = Gap("gap-x", call, stage.own.tenant.id, "", NOON, None, "no room")
+        gap = Gap("gap-x", call, stage.own.tenant.id, "", LATER, None, "no room")
         again = Decided(f"d-{call}"[:36], call, "", NOON, "record", 11, "x", 1, {}, [])
         before = len(deliveries(stage, webhook))
         stage.apply(gap, again, gap)

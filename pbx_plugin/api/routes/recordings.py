@@ -60,6 +60,7 @@ class RecordingShown(Shown):
     policy_version: int
     deletable_by_hand: bool
     retention_days: int
+    expires_at: datetime | None = Field(description="When it is due to go; null for one of which that is not known.")
     state: str
     user_side: str
     closed_at: datetime | None

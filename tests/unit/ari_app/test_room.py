@@ -12,7 +12,9 @@ from pbx_plugin.ari_app import room as watching
 from pbx_plugin.ari_app.room import RoomWatch, room_of
 from pbx_plugin.domain import commands as c
 from pbx_plugin.domain.capacity import Room
+from pbx_plugin.domain.entries import Trouble
 from pbx_plugin.domain.policy import GroupPolicy
+from pbx_plugin.services.ports import JournalError
 from pbx_plugin.settings import Recorder
 
 NEARLY_FULL = "no room: a disk is nearly full"
@@ -119,18 +121,68 @@ def test_the_watermarks(free: int, room: Room) -> None:
     assert room_of(free, Recorder()) is room
 
 
+class Reports:
+    """What a watch writes down; ``full`` makes that impossible."""
+
+    def __init__(self) -> None:
+        self.said: list[tuple[str, bool]] = []
+        self.full = False
+
+    async def __call__(self, news: list[Trouble]) -> None:
+        if self.full:
+            raise JournalError("no room")
+        self.said += [(one.cause, one.over) for one in news]
+
+    def take(self) -> list[tuple[str, bool]]:
+        said, self.said = self.said, []
+        return said
+
+
 async def test_the_fullest_disk_counts_and_is_told(monkeypatch: pytest.MonkeyPatch) -> None:
     told: list[Room] = []
     left = {"spool": 90_000, "archive": 400}
     monkeypatch.setattr(watching, "free_mb", lambda folders: min((left[str(folder)], folder) for folder in folders))
-    watch = RoomWatch((Path("spool"), Path("archive")), Recorder(), told.append)
+    watch = RoomWatch((Path("spool"), Path("archive")), Recorder(), told.append, Reports())
     await watch.look()
     left["archive"] = 80_000
     await watch.look()
     assert told == [Room.NONE, Room.ENOUGH]
 
 
+async def test_each_crossing_of_a_watermark_is_written_down_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    free, reports = [90_000], Reports()
+    monkeypatch.setattr(watching, "free_mb", lambda folders: (free[0], Path()))
+    watch = RoomWatch((Path(),), Recorder(), lambda _: None, reports)
+    getting, nearly = "a disk is getting full", "a disk is nearly full"
+    for left, expected in [
+        (90_000, [(getting, True), (nearly, True)]),  # nobody knows what an earlier run had said
+        (90_000, []),
+        (1_000, [(getting, False)]),
+        (900, []),
+        (100, [(nearly, False)]),
+        (90_000, [(getting, True), (nearly, True)]),
+        (100, [(getting, False), (nearly, False)]),
+        (1_000, [(nearly, True)]),
+    ]:
+        free[0] = left
+        await watch.look()
+        assert reports.take() == expected, left
+
+
+async def test_what_a_full_disk_does_not_take_is_written_down_later(monkeypatch: pytest.MonkeyPatch) -> None:
+    told: list[Room] = []
+    reports = Reports()
+    reports.full = True
+    monkeypatch.setattr(watching, "free_mb", lambda folders: (0, Path()))
+    watch = RoomWatch((Path(),), Recorder(), told.append, reports)
+    await watch.look()
+    assert (told, reports.take()) == ([Room.NONE], [])
+    reports.full = False
+    await watch.look()
+    assert reports.take() == [("a disk is getting full", False), ("a disk is nearly full", False)]
+
+
 async def test_a_folder_that_cannot_be_seen_stops_nothing(tmp_path: Path) -> None:
     told: list[Room] = []
-    await RoomWatch((tmp_path / "away",), Recorder(), told.append).look()
+    await RoomWatch((tmp_path / "away",), Recorder(), told.append, Reports()).look()
     assert told == []
