@@ -21,6 +21,7 @@ would. ``stage.recording("anna")`` lets a recorded call have been; ``stage.later
 
 from __future__ import annotations
 
+import hashlib
 import io
 import socket
 import threading
@@ -36,7 +37,6 @@ from uuid import NAMESPACE_OID, uuid4, uuid5
 import httpx2
 import numpy as np
 from api_site import FACTS, TRACE
-from call_entries import TENANT
 
 from pbx_plugin.clock import now
 from pbx_plugin.db.apply import DatabaseApply
@@ -57,6 +57,7 @@ from pbx_plugin.domain.entries import (
     RecordingStored,
     Side,
 )
+from pbx_plugin.domain.naming import Holding, Sense, archive_file, spool_name
 from pbx_plugin.domain.rulebook import Tenant
 from pbx_plugin.domain.signing import Rules, Stage
 from pbx_plugin.portal import csrf
@@ -70,7 +71,8 @@ from pbx_plugin.services.directory import Person
 from pbx_plugin.services.signing_in import Standing, Visitor
 from pbx_plugin.settings import Paths, Portal, Settings
 
-OTHER = "tenant-2"
+TENANT = "11111111-1111-4111-8111-111111111111"
+OTHER = "22222222-2222-4222-8222-222222222222"
 PASSWORD = "Correct-Horse-9"
 ROLES = ("superuser", "team leader", "group leader", "own", "none", "foreign")
 """Every role that has an account here; ``stranger`` has none."""
@@ -172,9 +174,10 @@ class PortalStage:
             str(uuid5(NAMESPACE_OID, f"{what} {company.tenant.id} {linkedid}"))
             for what in ("call", "media", "rec", "decision")
         )
-        path = f"{company.tenant.id}/{media}.wav"
+        path = archive_file(company.tenant.id, media, began, Holding.AUDIO)
+        spool_in, spool_out = (spool_name(media, began, sense) for sense in Sense)
         ended = began + timedelta(seconds=seconds)
-        size = _write_tones(self.archive / path, seconds)
+        size, digest = _write_tones(self.archive / path, seconds)
         mine = {"id": user.id, "tenant_id": company.tenant.id, "name": user.name, "extension": user.extension}
         facts = {**FACTS, "direction": direction, "user": {**FACTS["user"], **mine}}
         raw = number.removeprefix("+45")
@@ -190,7 +193,7 @@ class PortalStage:
             Decided(decision, call_id, user.id, began, "record", 11, "user in mode always", 1, facts, TRACE),
             RecordingIntended(
                 *(recording, media, call_id, company.tenant.id, user.id, decision, 1, began, linkedid),
-                *(f"{media}-in", f"{media}-out", Side.RIGHT, Side.LEFT, direction, user.name, user.extension),
+                *(spool_in, spool_out, Side.RIGHT, Side.LEFT, direction, user.name, user.extension),
                 other_raw=raw,
                 other_e164=number,
                 rule=11,
@@ -202,7 +205,7 @@ class PortalStage:
             entries += [
                 RecordingClosed(media, ended, "hung up"),
                 CallEnded(call_id, ended, "answered"),
-                RecordingStored(media, ended, path, "", "ab" * 32, size, 8000, int(seconds * 1000), False, False),
+                RecordingStored(media, ended, path, "", digest, size, 8000, int(seconds * 1000), False, False),
             ]
         self.apply(*entries)
         company.words += [call_id, recording, decision]
@@ -303,9 +306,9 @@ class PortalClient:
         return self.http.post(path, data={csrf.FIELD: token, **(data or {})}, headers=headers, **options)
 
 
-def _write_tones(path: Path, seconds: float) -> int:
-    """Write a stereo file with a tone on each side, and return its size."""
-    path.parent.mkdir(exist_ok=True)
+def _write_tones(path: Path, seconds: float) -> tuple[int, str]:
+    """Write a stereo file with a tone on each side, and return its size and digest."""
+    path.parent.mkdir(parents=True, exist_ok=True)
     at = np.arange(int(8000 * seconds)) / 8000
     sides = [np.sin(2 * np.pi * pitch * at) * 8000 for pitch in (440, 660)]
     buffer = io.BytesIO()
@@ -313,4 +316,4 @@ def _write_tones(path: Path, seconds: float) -> int:
         file.setparams((2, 2, 8000, 0, "NONE", ""))
         file.writeframes(np.stack(sides, axis=1).astype("<i2").tobytes())
     path.write_bytes(buffer.getvalue())
-    return len(buffer.getvalue())
+    return len(buffer.getvalue()), hashlib.sha256(buffer.getvalue()).hexdigest()
