@@ -2,22 +2,29 @@
 
 from __future__ import annotations
 
+import secrets
+import uuid
 from contextlib import suppress
 from datetime import datetime
 
 from sqlalchemy import Engine
 
+from pbx_plugin.db.accounts import DatabaseAccounts
 from pbx_plugin.db.apply import DatabaseApply
 from pbx_plugin.db.deletions import DatabaseDeletions
 from pbx_plugin.db.engine import make_engine
 from pbx_plugin.db.recall import DatabaseRecall
 from pbx_plugin.db.rulebook import DatabaseRulebook
 from pbx_plugin.prompts.library import PromptLibrary
+from pbx_plugin.services.account_records import Tools
 from pbx_plugin.services.deleting import resume
+from pbx_plugin.services.passwords import Argon2Hasher
 from pbx_plugin.services.ports import Recall, RulebookSource, StoreUnavailableError
+from pbx_plugin.services.signing_in import SigningIn
 from pbx_plugin.settings import Settings
 from pbx_plugin.storage.erase_deleted import ArchiveEraser
 from pbx_plugin.storage.journal import FileJournal, drain_orphans
+from pbx_plugin.storage.portal_key import PortalKey
 
 
 def build_journal(settings: Settings, name: str, *, rehearsed: bool = False) -> FileJournal:
@@ -50,6 +57,23 @@ def build_rulebook_source(settings: Settings) -> RulebookSource:
 def build_recall(settings: Settings) -> Recall:
     """Return what a restarted recorder reads back; nothing is opened yet."""
     return DatabaseRecall(make_engine(settings.database))
+
+
+def build_account_tools(settings: Settings) -> Tools:
+    """Return what accounts of the portal need besides the database; the key is made when it is first used."""
+    portal = settings.portal
+    return Tools(
+        hasher=Argon2Hasher(secrets.token_bytes),
+        sealer=PortalKey(settings.paths.keys),
+        random=secrets.token_bytes,
+        new_id=lambda: str(uuid.uuid4()),
+        public_url=(portal.public_url or f"http://{portal.host}:{portal.port}").rstrip("/"),
+    )
+
+
+def build_signing_in(settings: Settings, engine: Engine) -> SigningIn:
+    """Return the steps of signing in to the portal, for any number of threads."""
+    return SigningIn(DatabaseAccounts(engine), build_account_tools(settings))
 
 
 def build_prompts(settings: Settings) -> PromptLibrary:

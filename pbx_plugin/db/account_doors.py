@@ -96,9 +96,9 @@ class DoorTables(SessionTables):
             _session(row) for row in self._session.scalars(query.order_by(SessionRow.seen_at.desc(), SessionRow.id))
         ]
 
-    def save_session(self, session: Session) -> bool:
-        """Write a session's changes, its new token too; False when it was ended meanwhile."""
-        change = update(SessionRow).where(SessionRow.id == session.id, SessionRow.tenant_id == session.tenant_id)
+    def save_session(self, session: Session, was: Session) -> bool:
+        """Write a session's changes, its new token too; False when it was ended or its token replaced meanwhile."""
+        change = update(SessionRow).where(SessionRow.id == was.id, SessionRow.sha256 == was.sha256)
         values = {
             "sha256": session.sha256,
             "seen_at": session.seen_at,

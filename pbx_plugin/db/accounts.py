@@ -7,6 +7,7 @@ from contextlib import contextmanager, suppress
 from datetime import datetime
 
 from sqlalchemy import ColumnElement, Engine, delete, func, select, update
+from sqlalchemy.orm import Session
 
 from pbx_plugin.db.account_doors import DoorTables
 from pbx_plugin.db.directory import SqlDirectory
@@ -48,7 +49,7 @@ class DatabaseAccounts:
     def writing(self) -> Iterator[AccountStore]:
         """Open them for a change, true as a whole at the end, or not at all when something is raised."""
         with suppress(_NothingStaysError), writing(self._engine) as session:
-            yield SqlAccounts(session)
+            yield SqlAccounts(session, locking=True)
             if self._dry_run:
                 raise _NothingStaysError
 
@@ -58,7 +59,12 @@ class _NothingStaysError(Exception):
 
 
 class SqlAccounts(DoorTables, SqlDirectory):
-    """:class:`AccountStore` over one session."""
+    """:class:`AccountStore` over one session. With ``locking`` an account that was looked at is nobody else's to change
+    until the end, so that a lock is not undone by who looked a moment before (SQLite locks the whole file anyway)."""
+
+    def __init__(self, session: Session, *, locking: bool = False) -> None:
+        super().__init__(session)
+        self._locking = locking
 
     def accounts(self, tenant_id: str) -> Sequence[Account]:
         """Return the accounts, by e-mail address."""
@@ -112,6 +118,10 @@ class SqlAccounts(DoorTables, SqlDirectory):
             for unit in sorted(units)
         ]
         self._insert(AccountReachRow, rows, "what the account sees")
+
+    def set_language(self, account: Account, language: str) -> None:
+        """Write an account's language, and nothing else of it."""
+        self._set(account, language=language)
 
     def delete_account(self, account: Account) -> None:
         """Delete an account with its sessions, links and codes; what it accepted is kept."""
@@ -233,7 +243,8 @@ class SqlAccounts(DoorTables, SqlDirectory):
         self._changed(update(AccountRow).where(AccountRow.id == account.id).values(**values))
 
     def _one(self, *conditions: ColumnElement[bool]) -> Account | None:
-        row = self._session.scalars(select(AccountRow).where(*conditions)).one_or_none()
+        query = select(AccountRow).where(*conditions)
+        row = self._session.scalars(query.with_for_update() if self._locking else query).one_or_none()
         return None if row is None else _account(row, self._reach(AccountReachRow.account_id == row.id))
 
     def _reach(self, condition: ColumnElement[bool]) -> Mapping[tuple[str, str], frozenset[str]]:

@@ -181,6 +181,10 @@ class AccountStore(Directory, Protocol):
         """Write an account with what it sees. Raises RefusedError when the address was taken a moment ago."""
         ...
 
+    def set_language(self, account: Account, language: str) -> None:
+        """Write an account's language, and nothing else of it."""
+        ...
+
     def delete_account(self, account: Account) -> None:
         """Delete an account with its sessions, links and codes; what it accepted is kept."""
         ...
@@ -249,8 +253,8 @@ class AccountStore(Directory, Protocol):
         """Return sessions, latest seen first; of one account or of the whole company."""
         ...
 
-    def save_session(self, session: Session) -> bool:
-        """Write a session's changes, its new token too; False when it was ended meanwhile."""
+    def save_session(self, session: Session, was: Session) -> bool:
+        """Write a session's changes, its new token too; False when it was ended or its token replaced meanwhile."""
         ...
 
     def end_sessions(self, tenant_id: str, ids: Sequence[str]) -> int:

@@ -15,7 +15,7 @@ from pbx_plugin.domain.portal_mails import LANGUAGES
 from pbx_plugin.domain.signing import LinkPurpose, email_key, flaws
 from pbx_plugin.services import numbering, people, recording_groups
 from pbx_plugin.services.account_mails import fresh_link
-from pbx_plugin.services.account_records import Account, AccountStore, Tools
+from pbx_plugin.services.account_records import Account, AccountStore, Tools, token_digest
 from pbx_plugin.services.audit import Desk, changed
 from pbx_plugin.services.directory import RefusedError
 
@@ -92,7 +92,7 @@ def change(office: Office, account: Account, wish: AccountWish) -> Account:
         _refuse_without_superuser(office, account)
     office.store.save_account(wanted)
     if wanted.role is not account.role or wanted.email != account.email:
-        end_all_sessions(office, account)
+        end_all_sessions(office.store, account)
     if wanted.email != account.email:
         _end_links(office, account)
     office.desk.note("account changed", account.id, **changed(plain(account), plain(wanted)))
@@ -130,7 +130,7 @@ def lock(office: Office, account: Account) -> Account:
     _refuse_without_superuser(office, account)
     locked = replace(account, active=False)
     office.store.save_account(locked)
-    end_all_sessions(office, account)
+    end_all_sessions(office.store, account)
     _end_links(office, account)
     office.desk.note("account locked", account.id, email=account.email)
     return locked
@@ -151,7 +151,7 @@ def drop_factor(office: Office, account: Account) -> None:
     if account.factor_at is None:
         raise RefusedError(f"account {account.email} has no second factor: there is nothing to take away")
     office.store.set_factor(account, "", None)
-    end_all_sessions(office, account)
+    end_all_sessions(office.store, account)
     office.desk.note("second factor taken away", account.id, email=account.email)
 
 
@@ -165,14 +165,14 @@ def set_first_password(office: Office, account: Account, password: str) -> None:
         raise RefusedError(f"the password (not shown) is not taken: {words}; see 'pbx-plugin portal rules show'")
     hashed = office.tools.hasher.hash(password)
     office.store.set_password(account, hashed, office.desk.at, must_change=rules.change_on_first)
-    end_all_sessions(office, account)
+    end_all_sessions(office.store, account)
     office.desk.note("password set", account.id, email=account.email, must_change=rules.change_on_first)
 
 
-def end_all_sessions(office: Office, account: Account) -> int:
+def end_all_sessions(store: AccountStore, account: Account) -> int:
     """End every session of an account, and return how many there were."""
-    ids = [session.id for session in office.store.sessions(account.tenant_id, account.id)]
-    return office.store.end_sessions(account.tenant_id, ids)
+    ids = [session.id for session in store.sessions(account.tenant_id, account.id)]
+    return store.end_sessions(account.tenant_id, ids)
 
 
 def viewer_of(store: AccountStore, account: Account) -> Viewer:
@@ -196,12 +196,12 @@ def viewer_of(store: AccountStore, account: Account) -> Viewer:
 
 def account_try_key(tenant_id: str, email: str) -> str:
     """Return under what failures of an address's owner are counted, whether there is such an account or not."""
-    return f"account {tenant_id} {email_key(email)}"
+    return token_digest(f"account {tenant_id} {email_key(email)}")
 
 
 def factor_try_key(account_id: str) -> str:
     """Return under what failed codes are counted."""
-    return f"factor {account_id}"
+    return token_digest(f"factor {account_id}")
 
 
 def plain(account: Account) -> dict[str, Any]:
