@@ -21,13 +21,13 @@ from sqlalchemy import select
 
 from pbx_plugin.api.limits import Buckets
 from pbx_plugin.api.problems import TITLES
-from pbx_plugin.api.ranges import UnsatisfiableError, part_of
 from pbx_plugin.api.site import NotAskedError
 from pbx_plugin.clock import now
 from pbx_plugin.db.engine import reading
 from pbx_plugin.db.models import ApiTokenRow, AuditRow
 from pbx_plugin.domain.entries import Audited, CallBegan
 from pbx_plugin.domain.receipt import read
+from pbx_plugin.services.ranges import UnsatisfiableError, part_of
 from pbx_plugin.services.receipts import Finding, verify
 from pbx_plugin.services.tokens import Scope
 from pbx_plugin.services.webhooks import Event, signature

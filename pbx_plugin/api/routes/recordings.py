@@ -15,10 +15,10 @@ from starlette.responses import Response, StreamingResponse
 
 from pbx_plugin.api.caller import Caller, Needs
 from pbx_plugin.api.problems import ProblemError, documented
-from pbx_plugin.api.ranges import UnsatisfiableError, part_of
 from pbx_plugin.api.words import Body, Cursor, Limit, Name, Page, Shown, Since, Until, Word, page_of, sound, span
 from pbx_plugin.db.paging import RecordingFilter
 from pbx_plugin.db.views import RecordingView
+from pbx_plugin.services.ranges import UnsatisfiableError, part_of
 from pbx_plugin.services.tokens import Scope
 
 log = structlog.get_logger(__name__)
