@@ -506,7 +506,8 @@ class TestDocument:
 
     def test_every_curl_line_works_as_it_stands(self, stage: ApiStage, tmp_path: Path) -> None:
         commands = self.blocks("curl")
-        assert len(commands) == 5
+        assert len(commands) == 6
+        (tmp_path / "staff.csv").write_text("name,extension\nBo,197\n", encoding="utf-8")
         for command in commands:
             typed = command.replace("$API", stage.url).replace("$TOKEN", stage.token())
             typed = typed.replace("RECORDING", stage.own.things["recording"])
