@@ -123,7 +123,8 @@ def consent(row: ConsentRow) -> ConsentView:
 
 
 def recording(row: RecordingRow, media: MediaRow) -> RecordingView:
-    """Return the user's recording with its media."""
+    """Return the user's recording with its media; a deleted one has no sound and is in state *deleted*."""
+    gone = row.deleted_at is not None
     return RecordingView(
         recording_id=row.id,
         media_id=row.media_id,
@@ -146,7 +147,7 @@ def recording(row: RecordingRow, media: MediaRow) -> RecordingView:
         deletable_by_hand=row.deletable_by_hand,
         retention_days=row.retention_days,
         expires_at=row.expires_at,
-        state=media.state.value,
+        state="deleted" if gone else media.state.value,
         user_side=row.user_side,
         in_side=media.in_side,
         spool_in=media.spool_in,
@@ -156,8 +157,8 @@ def recording(row: RecordingRow, media: MediaRow) -> RecordingView:
         closed_at=media.closed_at,
         close_reason=media.close_reason,
         fail_reason=media.fail_reason,
-        path=media.path,
-        peaks_path=media.peaks_path,
+        path="" if gone else media.path,
+        peaks_path="" if gone else media.peaks_path,
         sha256=media.sha256,
         size=media.size,
         rate=media.rate,
