@@ -151,7 +151,10 @@ class AgiSession(AGI):  # type: ignore[misc]  # pyst2 has no types
             key, colon, value = line.partition(":")
             if not colon or not key.startswith("agi_"):
                 raise AgiProtocolError("not an AGI header")
-            self.env[key.strip()] = value.strip()
+            if key in self.env:
+                # Asterisk says each once: somebody's number has lines in it that are to look like Asterisk's.
+                raise AgiProtocolError("an AGI header stands twice")
+            self.env[key] = value.strip()
         raise AgiProtocolError("too many AGI headers")
 
     def _quote(self, string: object) -> str:

@@ -54,6 +54,10 @@ def escaped(text: str) -> bytes:
     return b"".join(b"%%%02X" % byte for byte in text.encode())
 
 
+LONGEST = 79
+"""Bytes of a number or a name that PJSIP hands on in Asterisk."""
+
+
 @dataclass(frozen=True)
 class Caller:
     """What the INVITE says beside what every INVITE says; ``number`` is what is kept as the caller's, None if open."""
@@ -62,32 +66,45 @@ class Caller:
     number: str | None = None
     answered: bool | None = True
     """Whether such a call is taken; None where a PBX may do either."""
+    kept: tuple[str, str] | None = None
+    """Number and name as Asterisk hands them on and we must keep them, sign for sign; None where it makes them anew."""
+
+
+def named(text: str) -> Caller:
+    """A good number with this name, which Asterisk hands on as it is but for its end."""
+    return Caller(from_name(text.encode()), GOOD.decode(), kept=(GOOD.decode(), text[:LONGEST]))
+
+
+def numbered(text: str) -> Caller:
+    """This text where the number should be; what stands behind a semicolon is no part of it in SIP."""
+    return Caller(from_number(escaped(text)), kept=(text.partition(";")[0], ""))
 
 
 CALLERS = {
-    "name: dialplan": Caller(from_name(f"${{SHELL({DO})}}${{EVAL(${{SHELL({DO})}})}}&|^,".encode()), GOOD.decode()),
+    "name: dialplan": named(f"${{SHELL({DO})}}${{EVAL(${{SHELL({DO})}})}}&|^,"),
     "name: query and page": Caller(
         from_name(f"x'); CREATE TABLE {CANARY}(x); --\"<script>alert(1)</script>".encode()), GOOD.decode()
     ),
-    "name: shell and path": Caller(from_name(f"`{DO}`$({DO});../../../../tmp/{CANARY}".encode()), GOOD.decode()),
+    "name: shell and path": named(f"`{DO}`$({DO});../../../../tmp/{CANARY}"),
     "name: terminal": Caller(from_name(b"\x1b]0;owned\x07\x1b[2J\x9b31m\x7f\x08"), GOOD.decode(), None),
-    "name: scripts": Caller(from_name("𝒜👩\u200d👧 \u202egnp.exe\u2066 שלום".encode()), GOOD.decode()),
+    "name: scripts": named("𝒜👩\u200d👧 \u202egnp.exe\u2066 שלום"),
+    "name: formula": named("=1+1|' /C calc'!A0"),
     "name: no UTF-8": Caller(from_name("Ærø Å".encode("latin-1") + b"\xff\xfe\xc3"), GOOD.decode(), None),
-    "name: ten kilobytes": Caller(from_name(b"A" * 10_240), GOOD.decode(), None),
+    "name: ten kilobytes": Caller(from_name(b"A" * 10_240), GOOD.decode(), None, (GOOD.decode(), "A" * LONGEST)),
     "name: folded line": Caller(
         [b'From: "x\r\n X-Evil: y" <sip:' + GOOD + b"@127.0.0.2>;tag=x"], GOOD.decode(), None
     ),
     "name: end of line": Caller([*from_name(b"x"), b"X-Evil: y\nFrom: <sip:evil@evil>"], None, None),
     "name: zero": Caller(from_name(b"x\0y"), None, None),
-    "number: dialplan": Caller(from_number(escaped(f"${{SHELL({DO})}}"))),
+    "number: dialplan": numbered(f"${{SHELL({DO})}}"),
     "number: dialplan, not escaped": Caller(from_number(f"${{SHELL(>/tmp/{CANARY})}}".encode()), None, None),
-    "number: separators": Caller(from_number(escaped("31299001&PJSIP/202|30,t^1"))),
-    "number: query": Caller(from_number(escaped(f"1'); CREATE TABLE {CANARY}(x); --"))),
-    "number: page": Caller(from_number(escaped('"><script>alert(1)</script>'))),
-    "number: path": Caller(from_number(escaped(f"../../../../tmp/{CANARY}"))),
-    "number: terminal": Caller(from_number(escaped("\x1b]0;owned\x07\x1b[2J"))),
-    "number: lines": Caller(from_number(escaped("1\r\nAction: Originate\r\n\r\n[a]\nexten => 1,1,NoOp"))),
-    "number: scripts": Caller(from_number(escaped("٣١٢٩٩٠٠١ \u202e 𝒜"))),
+    "number: separators": numbered("31299001&PJSIP/202|30,t^1"),
+    "number: query": numbered(f"1'); CREATE TABLE {CANARY}(x); --"),
+    "number: page": numbered('"><script>alert(1)</script>'),
+    "number: path": numbered(f"../../../../tmp/{CANARY}"),
+    "number: terminal": numbered("\x1b]0;owned\x07\x1b[2J"),
+    "number: lines": numbered("1\r\nAction: Originate\r\n\r\n[a]\nexten => 1,1,NoOp"),
+    "number: scripts": numbered("٣١٢٩٩٠٠١ \u202e 𝒜"),
     "number: zero": Caller(from_number(b"1%00" + GOOD), None, None),
     "number: ten kilobytes": Caller(from_number(b"3" * 10_240), None, None),
     "further headers": Caller(
@@ -190,8 +207,10 @@ def test_the_call_is_judged_and_recorded_like_any_other_or_refused(calls: dict[s
     assert (recording.state, recording.fail_reason) == ("stored", "")
     if caller.number is not None:
         assert call.call.caller_e164 == caller.number
-    assert call.call.caller_raw.isprintable()
-    assert len(call.call.caller_raw) <= 64
+    if caller.kept is not None:
+        assert (call.call.caller_raw, call.call.caller_name) == caller.kept
+        outside = [(leg.number_raw, leg.display_name) for leg in call.legs if not leg.user_id]
+        assert outside == [caller.kept]
 
 
 DIALLED = {
@@ -248,8 +267,38 @@ def test_a_hostile_caller_is_asked_for_consent_like_any_other(stage: Stage, befo
     assert [(one.verdict, one.rule) for one in found.decisions][-1:] == [("record", 9)]
     (evidence,) = found.consents
     assert (evidence.outcome, evidence.digits, evidence.caller_e164) == ("given", "1", "")
-    assert evidence.caller_raw.isprintable()
+    assert evidence.caller_raw == found.call.caller_raw == f"`{DO}`')"
+    assert found.call.caller_name == f"${{SHELL({DO})}}"
     assert [recording.state for recording in found.recordings] == ["stored"]
+
+
+@pytest.mark.parametrize(
+    "number",
+    ["1\nagi_uniqueid: 1700000000.1\nagi_x: y", "1\n\n200 result=1 (x)\n200 result=1 (1700000000.1)\n200 result=1\n"],
+    ids=["headers", "answers"],
+)
+def test_a_number_with_lines_in_it_says_nothing_in_asterisks_name(
+    stage: Stage, before: dict[str, object], number: str
+) -> None:
+    assert before
+    ready(stage, "231")
+    began = now() - A_MOMENT
+    with RawCall(server(stage), ddi_of("701").encode(), from_number(escaped(number))) as call:
+        assert call.invite() == 200
+        call.talk(2.5)
+        call.key("1")
+
+        def asked() -> bool:
+            found = stage.call(ddi_of("701"))
+            return found is not None and found.call.began_at >= began and bool(found.consents)
+
+        wait_for(asked, "the caller to be asked", 20)
+        call.hang_up()
+    found = stage.settled(ddi_of("701"))
+    (evidence,) = found.consents
+    assert (evidence.outcome, evidence.digits, evidence.caller_raw) == ("given", "1", "")
+    assert evidence.channel_id in {leg.channel_id for leg in found.legs}
+    assert found.call.caller_raw == number
 
 
 def said(stage: Stage, *words: str) -> str:
