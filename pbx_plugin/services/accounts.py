@@ -273,7 +273,7 @@ def _end_links(office: Office, account: Account) -> None:
 
 
 def _refuse_without_superuser(office: Office, leaving: Account) -> None:
-    if leaving.role is not Role.SUPERUSER or not leaving.active:
+    if not _runs_the_company(leaving):
         return
     if not any(_runs_the_company(one) for one in office.store.accounts(leaving.tenant_id) if one.id != leaving.id):
         raise RefusedError(
@@ -283,4 +283,4 @@ def _refuse_without_superuser(office: Office, leaving: Account) -> None:
 
 
 def _runs_the_company(account: Account) -> bool:
-    return account.active and account.role is Role.SUPERUSER
+    return account.active and account.role is Role.SUPERUSER and account.password_at is not None
