@@ -19,7 +19,16 @@ from pbx_plugin.portal.cookies import Cookies
 from pbx_plugin.portal.middleware import Gate
 from pbx_plugin.portal.pages import Pages, go, page
 from pbx_plugin.portal.problems import ElsewhereError, PageError
-from pbx_plugin.portal.screens import start
+from pbx_plugin.portal.screens import (
+    account,
+    accounts,
+    first_steps,
+    language,
+    links,
+    second_factor,
+    sign_in,
+    start,
+)
 from pbx_plugin.portal.site import PortalSite
 from pbx_plugin.portal.static import StaticFiles
 from pbx_plugin.portal.words import tongues
@@ -28,7 +37,16 @@ from pbx_plugin.services.ports import StoreUnavailableError
 
 log = structlog.get_logger(__name__)
 
-SCREENS: Final[tuple[APIRouter, ...]] = (start.router,)
+SCREENS: Final[tuple[APIRouter, ...]] = (
+    start.router,
+    language.router,
+    sign_in.router,
+    first_steps.router,
+    second_factor.router,
+    links.router,
+    account.router,
+    accounts.router,
+)
 """Every screen's router."""
 SMALLEST_SQUEEZED = 1000
 

@@ -43,8 +43,10 @@ def fits(given: str, secret: str) -> bool:
 
 
 def secret_of(request: Request, cookies: Cookies) -> str:
-    """Return what this browser's forms are tied to, empty on its first visit."""
-    return cookies.get(request, SESSION) or cookies.get(request, VISIT)
+    """Return what this browser's forms are tied to, empty on its first visit: the session that this answer begins,
+    else the one that it has."""
+    given: str = getattr(request.state, "session", "")
+    return given or cookies.get(request, SESSION) or cookies.get(request, VISIT)
 
 
 def from_ourselves(method: str, headers: Headers, public_url: str) -> bool:

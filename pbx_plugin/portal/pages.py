@@ -99,11 +99,13 @@ def tongue_of(request: Request) -> Tongue:
 
 
 def language_of(request: Request) -> str:
-    """Return the code of the reader's language: their account's, else the one chosen here, else the browser's."""
+    """Return the code of the reader's language: their account's, else the one chosen here, else that of the link that
+    brought them, else the browser's."""
     cookies: Cookies = request.app.state.cookies
-    viewer = viewer_of(request)
-    account = viewer.language if viewer else ""
-    return words.choose(request.headers.get("accept-language", ""), account, cookies.get(request, LANGUAGE))
+    standing = getattr(request.state, "standing", None)
+    account = standing.account.language if standing is not None else ""
+    link = getattr(request.state, "language", "")
+    return words.choose(request.headers.get("accept-language", ""), account, cookies.get(request, LANGUAGE), link)
 
 
 def viewer_of(request: Request) -> Viewer | None:

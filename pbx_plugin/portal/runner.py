@@ -2,15 +2,37 @@
 
 from __future__ import annotations
 
+import asyncio
 import socket
+from collections.abc import Callable
+from dataclasses import replace
+from datetime import datetime
+from uuid import uuid4
 
+import structlog
 import uvicorn
 
+from pbx_plugin.bootstrap import build_account_tools
+from pbx_plugin.clock import now
+from pbx_plugin.db.accounts import DatabaseAccounts
+from pbx_plugin.db.engine import make_engine
 from pbx_plugin.portal.app import portal_app
 from pbx_plugin.portal.site import PortalSite
 from pbx_plugin.settings import Settings
 
+log = structlog.get_logger(__name__)
+
+BUSY_MS = 5_000
+"""How long a request waits for the database's lock; the recorder holds it for milliseconds."""
 GRACE_S = 5
+ANYWHERE = ("0.0.0.0", "::")  # noqa: S104  (compared, not bound)
+
+
+def build_site(settings: Settings, port: int, clock: Callable[[], datetime] = now) -> PortalSite:
+    """Return what the screens work with, on the port where it answers; nothing is opened yet."""
+    engine = make_engine(settings.database, busy_ms=BUSY_MS)
+    tools = replace(build_account_tools(settings), public_url=_address(settings, port))
+    return PortalSite(settings, engine, DatabaseAccounts(engine), tools, clock, lambda: str(uuid4()), port)
 
 
 def listen(settings: Settings) -> socket.socket:
@@ -20,7 +42,10 @@ def listen(settings: Settings) -> socket.socket:
 
 
 def build_server(site: PortalSite) -> uvicorn.Server:
-    """Return the server; it ends on SIGTERM or SIGINT, or when ``should_exit`` is set."""
+    """Return the server; it ends on SIGTERM or SIGINT, or when ``should_exit`` is set.
+
+    Raises SettingsError for a time zone that this machine does not know.
+    """
     proxies = list(site.settings.portal.trusted_proxies)
     config = uvicorn.Config(
         portal_app(site),
@@ -32,3 +57,22 @@ def build_server(site: PortalSite) -> uvicorn.Server:
         timeout_graceful_shutdown=GRACE_S,
     )
     return uvicorn.Server(config)
+
+
+def run(settings: Settings, listening: socket.socket) -> None:
+    """Answer on the socket until told to stop (SIGTERM, SIGINT). Raises SettingsError."""
+    host, port = listening.getsockname()[:2]
+    site = build_site(settings, port)
+    server = build_server(site)
+    log.info("answering", host=host, port=port, url=site.url)
+    try:
+        asyncio.run(server.serve(sockets=[listening]))
+    finally:
+        site.engine.dispose()
+
+
+def _address(settings: Settings, port: int) -> str:
+    if settings.portal.public_url:
+        return settings.portal.public_url.rstrip("/")
+    host = socket.gethostname() if settings.portal.host in ANYWHERE else settings.portal.host
+    return f"http://[{host}]:{port}" if ":" in host else f"http://{host}:{port}"

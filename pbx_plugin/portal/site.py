@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import socket
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime, tzinfo
@@ -13,6 +12,7 @@ from babel.dates import LOCALTZ
 from sqlalchemy import Engine
 
 from pbx_plugin.clock import time_zone
+from pbx_plugin.services.account_records import Accounts, Tools
 from pbx_plugin.services.signing_in import SigningIn
 from pbx_plugin.settings import Settings, SettingsError
 
@@ -25,20 +25,26 @@ class PortalSite:
 
     settings: Settings
     engine: Engine
-    signing: SigningIn
+    accounts: Accounts
+    tools: Tools
     now: Callable[[], datetime]
     new_id: Callable[[], str]
     port: int
+
+    @cached_property
+    def signing(self) -> SigningIn:
+        """The steps of signing in."""
+        return SigningIn(self.accounts, self.tools)
 
     @property
     def secure(self) -> bool:
         """Whether people come by https: cookies are then for https only, and browsers are told to stay with it."""
         return self.settings.portal.public_url.startswith("https://")
 
-    @cached_property
+    @property
     def url(self) -> str:
         """The portal's own address without a slash at the end, as links in mails have it; never from a request."""
-        return self.settings.portal.public_url.rstrip("/") or f"http://{self._own_host}:{self.port}"
+        return self.tools.public_url
 
     @cached_property
     def hosts(self) -> frozenset[str]:
@@ -57,10 +63,3 @@ class PortalSite:
         if found is None:
             raise SettingsError(f"value 'portal.time_zone': this machine knows no time zone {name!r}")
         return found
-
-    @property
-    def _own_host(self) -> str:
-        host = self.settings.portal.host
-        if host in ("0.0.0.0", "::"):  # noqa: S104  (compared, not bound)
-            return socket.gethostname()
-        return f"[{host}]" if ":" in host else host

@@ -28,7 +28,7 @@ import threading
 import wave
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -41,7 +41,6 @@ from api_site import FACTS, TRACE
 from pbx_plugin.clock import now
 from pbx_plugin.db.apply import DatabaseApply
 from pbx_plugin.db.directory import change_directory
-from pbx_plugin.db.engine import make_engine
 from pbx_plugin.domain.access import Role, Viewer
 from pbx_plugin.domain.call import Mode
 from pbx_plugin.domain.entries import (
@@ -59,22 +58,28 @@ from pbx_plugin.domain.entries import (
 )
 from pbx_plugin.domain.naming import Holding, Sense, archive_file, spool_name
 from pbx_plugin.domain.rulebook import Tenant
-from pbx_plugin.domain.signing import Rules, Stage
 from pbx_plugin.portal import csrf
 from pbx_plugin.portal.cookies import SESSION, VISIT
-from pbx_plugin.portal.runner import build_server
-from pbx_plugin.portal.site import PortalSite
-from pbx_plugin.services import people, recording_groups
-from pbx_plugin.services.account_records import Account, Session
+from pbx_plugin.portal.runner import build_server, build_site
+from pbx_plugin.services import accounts, people, recording_groups
+from pbx_plugin.services.accounts import AccountWish, Office
 from pbx_plugin.services.audit import Desk
 from pbx_plugin.services.directory import Person
-from pbx_plugin.services.signing_in import Standing, Visitor
+from pbx_plugin.services.signing_in import Visitor
 from pbx_plugin.settings import Paths, Portal, Settings
 
 TENANT = "11111111-1111-4111-8111-111111111111"
 OTHER = "22222222-2222-4222-8222-222222222222"
 PASSWORD = "Correct-Horse-9"
-ROLES = ("superuser", "team leader", "group leader", "own", "none", "foreign")
+NAMES = {
+    "superuser": "Sofie",
+    "team leader": "Tove",
+    "group leader": "Gert",
+    "own": "Anna",
+    "none": "Nina",
+    "foreign": "Sven",
+}
+ROLES = tuple(NAMES)
 """Every role that has an account here; ``stranger`` has none."""
 
 
@@ -90,26 +95,6 @@ class PortalCompany:
     """What is this company's alone and must not be said to another."""
 
 
-class _Door:
-    """Stands for signing in where a test is not about it: knows who has which cookie."""
-
-    def __init__(self) -> None:
-        self._inside: dict[str, Standing] = {}
-
-    def let_in(self, viewer: Viewer) -> str:
-        secret, at = uuid4().hex, now()
-        account = Account(
-            viewer.account_id, viewer.tenant_id, viewer.email, viewer.name, viewer.role, at, "test", viewer.language
-        )
-        session = Session(uuid4().hex, viewer.tenant_id, viewer.account_id, "", at, at, at + timedelta(days=1))
-        tenant = Tenant(viewer.tenant_id, viewer.tenant_id, "DK")
-        self._inside[secret] = Standing(Stage.OPEN, viewer, account, tenant, session, Rules())
-        return secret
-
-    def standing(self, token: str, _visitor: Visitor) -> Standing | None:
-        return self._inside.get(token)
-
-
 class PortalStage:
     """A site and its portal. ``settings`` are of the section ``[portal]``."""
 
@@ -121,12 +106,14 @@ class PortalStage:
             paths=Paths(state=folder, archive=self.archive, spool=folder / "spool"),
             portal=Portal(**{"port": 0, "time_zone": "Europe/Copenhagen", **settings}),
         )
-        self.engine = make_engine(self.settings.database, busy_ms=5000)
         self.ahead = timedelta(0)
         self._position = 0
-        self._door: Any = _Door()
+        self.site = build_site(self.settings, 0, self.now)
+        self.engine = self.site.engine
         self.own = self._company(Tenant(TENANT, "Company One", "DK"), 1, ("Anna", "Bo", "Cilla"))
         self.other = self._company(Tenant(OTHER, "Secret Two", "DK"), 2, ("Sven", "Ture", "Ulla"))
+        for role in ROLES:
+            self._account(role)
         self.url = ""
 
     def now(self) -> datetime:
@@ -211,42 +198,46 @@ class PortalStage:
         company.words += [call_id, recording, decision]
         return recording
 
-    def site(self, port: int) -> PortalSite:
-        """Return what the screens work with."""
-        return PortalSite(self.settings, self.engine, self._door, self.now, lambda: str(uuid4()), port)
-
     def session(self, role: str) -> str:
-        """Return the secret of a session of that role's account, to be shown as a cookie; empty for a stranger."""
-        return "" if role == "stranger" else self._door.let_in(self.viewer(role))
+        """Sign that role's account in, and return the secret to show as a cookie; empty for a stranger."""
+        if role == "stranger":
+            return ""
+        company, email = self.who(role)
+        visitor = Visitor("127.0.0.1", self.now(), "a test")
+        return self.site.signing.sign_in(visitor, company=company.tenant.name, email=email, password=PASSWORD).token
+
+    def who(self, role: str) -> tuple[PortalCompany, str]:
+        """Return the company and the e-mail address of a role's account; all have the password ``PASSWORD``."""
+        company = self.other if role == "foreign" else self.own
+        return company, f"{NAMES[role].lower()}@{'two' if role == 'foreign' else 'one'}.example"
 
     def viewer(self, role: str) -> Viewer:
-        """Return who that is."""
-        own, anna = self.own, self.own.people["anna"]
-        free = {"may_listen": True, "may_download": True, "may_mail": True}
-        named: dict[str, tuple[str, Role, dict[str, Any]]] = {
-            "superuser": ("Sofie", Role.SUPERUSER, free),
-            "team leader": ("Tove", Role.RESTRICTED, {**free, "department_ids": {own.departments["Sales"]}}),
-            "group leader": (
-                "Gert",
-                Role.RESTRICTED,
-                {**free, "recording_group_ids": {own.recording_groups["Hotline"]}},
-            ),
-            "own": ("Anna", Role.OWN, {"may_listen": True, "person_id": anna.id}),
-            "none": ("Nina", Role.NONE, {"may_listen": True}),
-            "foreign": ("Sven", Role.SUPERUSER, free),
-        }
-        name, kind, more = named[role]
-        company = self.other if role == "foreign" else self.own
-        more = {key: frozenset(value) if isinstance(value, set) else value for key, value in more.items()}
-        email = f"{name.lower()}@{'two' if role == 'foreign' else 'one'}.example"
-        return Viewer(company.tenant.id, f"account of {name}", name, kind, email, **more)
+        """Return that role's account as access judges it."""
+        company, email = self.who(role)
+        with self.office(company) as office:
+            return accounts.viewer_of(office.store, accounts.find(office, email))
+
+    def office(self, company: PortalCompany) -> Any:
+        """Open a company's accounts for a change."""
+
+        @contextmanager
+        def opened() -> Iterator[Office]:
+            with self.site.accounts.writing() as store:
+                desk = Desk(store, company.tenant, "Sofie", self.now(), lambda: str(uuid4()))
+                yield Office(desk, store, self.site.tools)
+
+        return opened()
 
     @contextmanager
     def served(self) -> Iterator[str]:
         """Answer on a free port meanwhile; yields the address."""
         with socket.create_server(("127.0.0.1", 0)) as listening:
             port = listening.getsockname()[1]
-            server = build_server(self.site(port))
+            # From now on links lead to where it answers.
+            self.site = replace(
+                self.site, port=port, tools=replace(self.site.tools, public_url=f"http://127.0.0.1:{port}")
+            )
+            server = build_server(self.site)
             thread = threading.Thread(target=server.run, kwargs={"sockets": [listening]})
             thread.start()
             self.url = f"http://127.0.0.1:{port}"
@@ -260,6 +251,22 @@ class PortalStage:
     def client(self, role: str = "stranger") -> PortalClient:
         """Return a program that asks as a browser of somebody with that role would."""
         return PortalClient(self.url, self.session(role))
+
+    def _account(self, role: str) -> None:
+        company, email = self.who(role)
+        own = self.own
+        free = AccountWish(email, NAMES[role], "en", may_listen=True, may_download=True, may_mail=True)
+        wishes = {
+            "superuser": replace(free, role=Role.SUPERUSER),
+            "team leader": replace(free, role=Role.RESTRICTED, departments=[own.departments["Sales"]]),
+            "group leader": replace(free, role=Role.RESTRICTED, recording_groups=[own.recording_groups["Hotline"]]),
+            "own": replace(free, role=Role.OWN, user=own.people["anna"].id, may_download=False, may_mail=False),
+            "none": replace(free, role=Role.NONE),
+            "foreign": replace(free, role=Role.SUPERUSER),
+        }
+        with self.office(company) as office:
+            account = accounts.add(office, wishes[role])
+            office.store.set_password(account, office.tools.hasher.hash(PASSWORD), self.now(), must_change=False)
 
     def _company(self, tenant: Tenant, digit: int, names: tuple[str, str, str]) -> PortalCompany:
         company = PortalCompany(tenant, words=[tenant.id, tenant.name])

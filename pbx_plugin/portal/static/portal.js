@@ -27,6 +27,31 @@
       get hidden() { return !this.plain; },
       toggle() { this.plain = !this.plain; },
     }));
+    // Departments and groups are only asked for where the role sees by them.
+    Alpine.data("account", () => ({
+      restricted: false,
+      init() { this.choose(); },
+      choose() {
+        const chosen = this.$root.querySelector("input[name=role]:checked");
+        this.restricted = chosen !== null && chosen.value === "restricted";
+      },
+    }));
+    // Ticks off what a new password has; the server decides.
+    const tests = {
+      length: (text, item) => [...text].length >= Number(item.dataset.least),
+      lower: (text) => /\p{Ll}/u.test(text),
+      upper: (text) => /\p{Lu}/u.test(text),
+      digit: (text) => /\p{Nd}/u.test(text),
+      special: (text) => /[^\p{L}\p{N}]/u.test(text),
+    };
+    Alpine.data("rules", () => ({
+      look(event) {
+        if (event.target.name !== "new") return;
+        this.$root.querySelectorAll("[data-rule]").forEach((item) => {
+          item.classList.toggle("kept", tests[item.dataset.rule](event.target.value.normalize("NFKC"), item));
+        });
+      },
+    }));
   });
 
   // A menu that drops down closes when one clicks elsewhere or presses Escape.
