@@ -3,17 +3,19 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
-from datetime import datetime, timedelta
+from dataclasses import replace
+from datetime import timedelta
 
 from sqlalchemy import Engine, delete, func, select
 from sqlalchemy.orm import Session
 
 from pbx_plugin.db.directory import SqlDirectory
 from pbx_plugin.db.engine import reading, writing
-from pbx_plugin.db.models import CallAliasRow, CallRow, CallTagRow, RecordingNoteRow
-from pbx_plugin.db.search_copies import follow_notes
+from pbx_plugin.db.models import CallAliasRow, CallRow, CallTagRow
+from pbx_plugin.db.working import change_work, look_at_work
 from pbx_plugin.domain.entries import Audited
+from pbx_plugin.domain.working import Note
+from pbx_plugin.services import working
 from pbx_plugin.services.audit import Desk
 from pbx_plugin.services.directory import RefusedError
 
@@ -22,18 +24,6 @@ WAITS = timedelta(days=1)
 """How long a tag waits for a call that nobody has seen yet."""
 MOST_WAITING = 10_000
 """Tags of one company that may wait so."""
-
-
-@dataclass(frozen=True, slots=True)
-class Note:
-    """A note on a recording; ``at_ms`` is the place that it is about, None for the whole."""
-
-    id: str
-    recording_id: str
-    at_ms: int | None
-    text: str
-    author: str
-    at: datetime
 
 
 class DatabaseRemarks:
@@ -78,44 +68,21 @@ class DatabaseRemarks:
 
     def notes(self, tenant_id: str, recording_id: str) -> Sequence[Note]:
         """Return a recording's notes, oldest first."""
-        query = select(RecordingNoteRow).where(
-            RecordingNoteRow.tenant_id == tenant_id, RecordingNoteRow.recording_id == recording_id
-        )
-        with reading(self._engine) as session:
-            rows = session.scalars(query.order_by(RecordingNoteRow.at, RecordingNoteRow.id))
-            return [Note(row.id, row.recording_id, row.at_ms, row.text, row.author, row.at) for row in rows]
+        with look_at_work(self._engine) as work:
+            return work.notes(tenant_id, recording_id)
 
     def add_note(self, desk: Desk, recording_id: str, text: str, at_ms: int | None) -> Note:
-        """Add a note to one of the company's recordings."""
-        note = Note(desk.new_id(), recording_id, at_ms, text, desk.actor, desk.at)
-        with writing(self._engine) as session:
-            session.add(
-                RecordingNoteRow(
-                    id=note.id,
-                    tenant_id=desk.tenant.id,
-                    recording_id=recording_id,
-                    at_ms=at_ms,
-                    text=text,
-                    author=note.author,
-                    at=note.at,
-                )
-            )
-            session.flush()
-            follow_notes(session, recording_id)
-            _note(session, desk, "note added", recording_id, note=note.id)
-        return note
+        """Add a note to one of the company's recordings. Raises NotFoundError and RefusedError."""
+        with change_work(self._engine) as work:
+            return working.add_note(work, replace(desk, directory=work.directory), None, recording_id, text, at_ms)
 
     def remove_note(self, desk: Desk, recording_id: str, note_id: str) -> bool:
         """Remove a note; False when there is none."""
-        with writing(self._engine) as session:
-            row = session.get(RecordingNoteRow, note_id)
-            if row is None or (row.tenant_id, row.recording_id) != (desk.tenant.id, recording_id):
-                return False
-            session.delete(row)
-            session.flush()
-            follow_notes(session, recording_id)
-            _note(session, desk, "note removed", recording_id, note=note_id)
-        return True
+        with change_work(self._engine) as work:
+            there = any(note.id == note_id for note in work.notes(desk.tenant.id, recording_id))
+            if there:
+                working.remove_note(work, replace(desk, directory=work.directory), None, recording_id, note_id)
+        return there
 
 
 def _names(session: Session, tenant_id: str, call_id: str) -> list[str]:
