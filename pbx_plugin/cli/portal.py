@@ -1,4 +1,4 @@
-"""``pbx-plugin portal``: who may sign in to the portal, and by which rules."""
+"""``pbx-plugin portal``: the portal itself, who may sign in to it, and by which rules."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from pbx_plugin.cli import portal_accounts, portal_sessions, portal_settings, speech
+from pbx_plugin.cli import portal_accounts, portal_run, portal_sessions, portal_settings, speech
 from pbx_plugin.cli.frame import WIDE, Actor, Company, Json
 from pbx_plugin.cli.portal_office import at_work, shown_link
 from pbx_plugin.domain.access import Role
@@ -16,10 +16,11 @@ from pbx_plugin.services import accounts
 from pbx_plugin.services.directory import RefusedError
 
 app = typer.Typer(
-    help="The portal: accounts, sessions, terms of use and rules for signing in.",
+    help="The portal: running it, accounts, sessions, terms of use and rules for signing in.",
     no_args_is_help=True,
     context_settings=WIDE,
 )
+app.command("run")(portal_run.run)
 app.add_typer(portal_accounts.app, name="accounts")
 app.add_typer(portal_sessions.app, name="sessions")
 app.add_typer(portal_settings.terms_app, name="terms")

@@ -23,7 +23,7 @@ from pbx_plugin.services.ports import JournalError
 from pbx_plugin.settings import load_settings
 
 SERVICES = ("recorder", "agi", "bridge", "api")
-"""The commands that ``run`` keeps running, each for itself."""
+"""The commands that ``run`` keeps running beside the portal, each for itself."""
 
 AGI_JOURNAL = "agi"
 CLOSING_PATIENCE = 5.0
@@ -32,11 +32,12 @@ log = structlog.get_logger(__name__)
 
 
 def run() -> None:
-    """Run recorder, consent service, bridge and REST interface; each is restarted if it dies, all end with this."""
+    """Run recorder, consent service, bridge, REST interface and portal; one that dies is restarted, all end with this."""
     settings = load_settings()
     log_to_stderr(logging.INFO)
     program = [sys.executable, "-m", "pbx_plugin.cli.main"]
     commands = {name: [*program, name] for name in SERVICES}
+    commands["portal"] = [*program, "portal", "run"]
     # Without a mail server there is nothing to send through; mails wait.
     if settings.mail.host:
         commands["mail"] = [*program, "mail", "run", "--stay"]

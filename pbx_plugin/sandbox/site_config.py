@@ -111,6 +111,9 @@ port = {ports.agi}
 [api]
 port = {ports.api}
 
+[portal]
+port = 0
+
 [paths]
 state = {toml_value(str(folder / "state"))}
 archive = {toml_value(str(folder / "archive"))}
