@@ -32,7 +32,7 @@ log = structlog.get_logger(__name__)
 
 
 def run() -> None:
-    """Run recorder, consent service, bridge, REST interface and portal; one that dies is restarted, all end with this."""
+    """Run recorder, consent service, bridge, REST interface, portal; one that dies is restarted, all end with this."""
     settings = load_settings()
     log_to_stderr(logging.INFO)
     program = [sys.executable, "-m", "pbx_plugin.cli.main"]
