@@ -32,6 +32,7 @@ _STEPS: dict[type[Any], _Step] = {
     entries.RecordingStored: apply_recordings.recording_stored,
     entries.RecordingFailed: apply_recordings.recording_failed,
     entries.RecordingErased: apply_recordings.recording_erased,
+    entries.ConsentRests: apply_recordings.consent_rests,
     entries.Gap: apply_recordings.gap,
     entries.Audited: apply_recordings.audited,
     entries.Trouble: lambda *_: None,  # webhooks are told of it, and nothing else
@@ -117,7 +118,7 @@ def _load(work: Batch, entries_: Sequence[Entry]) -> None:
                 calls.add(entry.call_id)
             case entries.Gap():
                 gaps.add(entry.gap_id)
-            case entries.ConsentTaken() | entries.Audited() | entries.Trouble():
+            case entries.ConsentTaken() | entries.ConsentRests() | entries.Audited() | entries.Trouble():
                 pass
             case _:
                 media.add(entry.media_id)

@@ -5,11 +5,13 @@ from __future__ import annotations
 from datetime import UTC, datetime
 
 from pbx_plugin.db.apply_rows import Batch, Row
-from pbx_plugin.db.base import clean_json
+from pbx_plugin.db.base import ID_LENGTH, clean_json, clean_text
 from pbx_plugin.db.models import MediaState, RecordingRow
+from pbx_plugin.db.models_recordings import MediaConsentRow
 from pbx_plugin.db.search_copies import FINAL
 from pbx_plugin.domain.entries import (
     Audited,
+    ConsentRests,
     Gap,
     RecordingClosed,
     RecordingErased,
@@ -105,6 +107,13 @@ def recording_erased(batch: Batch, entry: RecordingErased) -> None:
     """Write that no sound is left; hash and length stay, as the proof of what there was."""
     media = _media(batch, entry.media_id, entry.at, MediaState.ERASED)
     media.set(erased_at=media["erased_at"] or entry.at, path="", peaks_path="")
+
+
+def consent_rests(batch: Batch, entry: ConsentRests) -> None:
+    """Write that a segment rests on one consent more, whose keeping time holds for it, too."""
+    evidence_id = clean_text(entry.evidence_id)[:ID_LENGTH]
+    batch.add_once(MediaConsentRow, media_id=entry.media_id, evidence_id=evidence_id, tenant_id=entry.tenant_id)
+    batch.rests_on_consent(evidence_id)
 
 
 def gap(batch: Batch, entry: Gap) -> None:

@@ -29,6 +29,7 @@ from pbx_plugin.db.models import (
     RecordingRow,
 )
 from pbx_plugin.db.models_calls import CHANNEL_LENGTH
+from pbx_plugin.db.models_recordings import MediaConsentRow
 from pbx_plugin.db.search_copies import follow_media
 from pbx_plugin.domain.entries import Audited
 
@@ -37,7 +38,7 @@ Values = dict[str, Any]
 Columns = tuple[str, ...]
 
 _OF_A_CALL = (CallAliasRow, LegRow, PartyEventRow, CallMarkRow, DecisionRow)
-_ONCE = (CallAliasRow, PartyEventRow, CallMarkRow, DecisionRow, ConsentRow, RecordingRow)
+_ONCE = (CallAliasRow, PartyEventRow, CallMarkRow, DecisionRow, ConsentRow, RecordingRow, MediaConsentRow)
 
 
 class Row:

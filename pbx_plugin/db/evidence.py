@@ -8,9 +8,19 @@ from sqlalchemy import or_, select
 
 from pbx_plugin.db import read_rows
 from pbx_plugin.db.engine import reading
-from pbx_plugin.db.models import ConsentRow, DepartmentRow, GapRow, HuntGroupRow, LegRow, PersonRow
+from pbx_plugin.db.models import (
+    ConsentRow,
+    DepartmentRow,
+    GapRow,
+    HuntGroupRow,
+    LegRow,
+    MediaRow,
+    PersonRow,
+    RecordingRow,
+)
+from pbx_plugin.db.models_recordings import MediaConsentRow
 from pbx_plugin.db.queries import AmbiguousError, DatabaseQueries, NotFoundError, at_most
-from pbx_plugin.db.views import CallDetail, ConsentView, GapView
+from pbx_plugin.db.views import CallDetail, ConsentView, GapView, RecordingView
 
 _SHORTEST_PREFIX = 4
 
@@ -69,6 +79,19 @@ class SiteQueries(DatabaseQueries):
         query = select(ConsentRow.id).where(ConsentRow.id == evidence_id, ConsentRow.tenant_id == tenant_id)
         with reading(self._engine) as session:
             return session.scalars(query).one_or_none() is not None
+
+    def recordings_on(self, evidence_id: str, tenant_id: str) -> tuple[RecordingView, ...]:
+        """Return a company's recordings that rest on this consent, whichever call they are of, oldest first."""
+        shared = select(MediaConsentRow.media_id).where(
+            MediaConsentRow.evidence_id == evidence_id, MediaConsentRow.tenant_id == tenant_id
+        )
+        query = select(RecordingRow, MediaRow).join(MediaRow, MediaRow.id == RecordingRow.media_id)
+        query = query.where(RecordingRow.tenant_id == tenant_id).order_by(RecordingRow.at, RecordingRow.id)
+        with reading(self._engine) as session:
+            named = session.execute(query.where(RecordingRow.evidence_id == evidence_id)).all()
+            more = session.execute(query.where(RecordingRow.media_id.in_(shared))).all()
+            found = {row.id: (row, media) for row, media in (*named, *more)}
+            return tuple(read_rows.recording(row, media) for row, media in found.values())
 
     def list_gaps(
         self, tenant_id: str, *, limit: int = 50, since: datetime | None = None, call_id: str | None = None

@@ -13,6 +13,7 @@ from pbx_plugin.db.access import conditions
 from pbx_plugin.db.directory import SqlDirectory
 from pbx_plugin.db.directory_session import handfuls
 from pbx_plugin.db.engine import reading, writing
+from pbx_plugin.db.expiry import shared_keep_days
 from pbx_plugin.db.models import (
     CallRow,
     ConsentRow,
@@ -109,9 +110,17 @@ def recorded(session: Session, *chosen: ColumnElement[bool]) -> dict[str, Record
     )
     rows = session.execute(query).all()
     groups = _groups(session, {row.person_id for row, *_ in rows})
+    shared = shared_keep_days(session, (row.media_id for row, *_ in rows))
     return {
         row.id: _recorded(
-            row, media, groups.get(row.person_id, frozenset()), dialled, keep_days, department_id, state, held
+            row,
+            media,
+            groups.get(row.person_id, frozenset()),
+            dialled,
+            min(filter(None, (keep_days, shared.get(row.media_id))), default=None),
+            department_id,
+            state,
+            held,
         )
         for row, media, dialled, keep_days, department_id, state, held in rows
     }

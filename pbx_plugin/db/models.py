@@ -48,7 +48,7 @@ from pbx_plugin.db.models_portal import (
     TermsRow,
     ThrottleRow,
 )
-from pbx_plugin.db.models_recordings import GapRow, MediaRow, MediaState, RecordingRow
+from pbx_plugin.db.models_recordings import GapRow, MediaConsentRow, MediaRow, MediaState, RecordingRow
 from pbx_plugin.db.models_search import AccountChoiceRow, RecordingTextRow, SavedSearchRow
 from pbx_plugin.db.models_units import PersonUnitRow, RecordingGroupMemberRow, RecordingGroupRow, UnitRow
 from pbx_plugin.db.models_working import (
@@ -116,6 +116,7 @@ __all__ = [
     "ListeningLeaseRow",
     "ListeningRow",
     "MailRow",
+    "MediaConsentRow",
     "MediaRow",
     "MediaState",
     "NoticeRow",

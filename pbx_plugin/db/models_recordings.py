@@ -81,6 +81,17 @@ class MediaRow(Base):
     remarks: Mapped[list[str]] = mapped_column(JSON, default=list)
 
 
+class MediaConsentRow(Base):
+    """A consent on which a media rests beside the one that its recordings name: somebody else's who is heard in it."""
+
+    __tablename__ = "media_consent"
+    __table_args__ = (Index("ix_media_consent_evidence_id", "evidence_id"), TABLE_OPTIONS)
+
+    media_id: Mapped[str] = mapped_column(String(ID_LENGTH), primary_key=True)
+    evidence_id: Mapped[str] = mapped_column(WireText(ID_LENGTH), primary_key=True)
+    tenant_id: Mapped[str] = mapped_column(String(ID_LENGTH))
+
+
 def _sparse(name: str) -> Index:
     """An index of what is marked on few rows: where the database can, it holds only those."""
     marked = text(f"{name} IS NOT NULL")

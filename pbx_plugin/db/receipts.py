@@ -103,7 +103,7 @@ def _issue(
     for _ in range(_TRIES):
         # The version before the facts: who issues on older facts than the latest version has is refused its number.
         before = store.latest(tenant.id, evidence.evidence_id)
-        facts = _facts(_home(queries, evidence, tenant), evidence, tenant)
+        facts = _facts(queries, _home(queries, evidence, tenant), evidence, tenant)
         made = issue(facts, before, signer, at)
         if not made.fresh or store.keep(tenant.id, evidence.evidence_id, made, at, actor):
             return facts, made
@@ -135,19 +135,19 @@ def _home(queries: SiteQueries, evidence: ConsentView, tenant: Tenant) -> CallDe
     return detail
 
 
-def _facts(detail: CallDetail | None, evidence: ConsentView, tenant: Tenant) -> dict[str, Any]:
-    if detail is None:
-        return stated(tenant.name, _taken(evidence, tenant), ())
+def _facts(queries: SiteQueries, detail: CallDetail | None, evidence: ConsentView, tenant: Tenant) -> dict[str, Any]:
     recordings = [
         Recorded(r.recording_id, r.state, r.at, r.sha256, r.size, r.length_ms)
-        for r in detail.recordings
-        if r.evidence_id == evidence.evidence_id
+        for r in queries.recordings_on(evidence.evidence_id, tenant.id)
     ]
+    taken = _taken(evidence, tenant)
+    if detail is None:
+        return stated(tenant.name, taken, recordings)
     withdrawn = [mark.at for mark in detail.marks if mark.consent == Consent.WITHDRAWN and mark.at >= evidence.at]
     given = evidence.outcome == Outcome.GIVEN
     return stated(
         tenant.name,
-        _taken(evidence, tenant),
+        taken,
         recordings,
         call_id=detail.call.call_id,
         call_ended_at=detail.call.ended_at,

@@ -148,6 +148,7 @@ class CallState:
     changed the call. ``clock_off`` is by how much the machine's clock has been set forward since the call began: all
     times here are by the clock as it was then. ``lent`` are segments of other calls in which this one's voices are
     heard, because a phone mixed them. ``deaf`` are channels of other calls that could not be told of the recording.
+    ``rests`` is what was said of further consents (segment, evidence).
     """
 
     call_id: str
@@ -185,6 +186,7 @@ class CallState:
     off_why: str = ""
     lent: dict[str, Made] = field(default_factory=dict)
     deaf: frozenset[str] = frozenset()
+    rests: frozenset[tuple[str, str]] = frozenset()
 
     @property
     def over(self) -> bool:
@@ -254,6 +256,7 @@ def merge_calls(older: CallState, younger: CallState) -> CallState:
         announced=older.announced | younger.announced,
         lent=younger.lent | older.lent,
         deaf=older.deaf | younger.deaf,
+        rests=older.rests | younger.rests,
         answered=older.answered or younger.answered,
         counter=max(older.counter, younger.counter),
         unsettled=max(filter(None, (older.unsettled, younger.unsettled)), default=None),

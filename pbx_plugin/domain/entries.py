@@ -262,6 +262,17 @@ class RecordingErased:
 
 
 @dataclass(frozen=True, slots=True)
+class ConsentRests:
+    """Somebody is heard in this segment who gave that consent, beside the one that the recording itself names."""
+
+    media_id: str
+    tenant_id: str
+    evidence_id: str
+    at: datetime
+    kind: Literal["consent rests"] = "consent rests"
+
+
+@dataclass(frozen=True, slots=True)
 class Gap:
     """A stretch that should have been recorded and was not. ``until`` is None while it goes on."""
 
@@ -316,6 +327,7 @@ Entry = (
     | RecordingStored
     | RecordingFailed
     | RecordingErased
+    | ConsentRests
     | Gap
     | Audited
     | Trouble

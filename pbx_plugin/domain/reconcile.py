@@ -6,7 +6,7 @@ from dataclasses import replace
 from datetime import timedelta
 from uuid import UUID, uuid5
 
-from pbx_plugin.domain import naming, telling
+from pbx_plugin.domain import naming, resting, telling
 from pbx_plugin.domain.call import Made
 from pbx_plugin.domain.callstate import Capture, Leg, Phase
 from pbx_plugin.domain.callstate import Decided as LastDecision
@@ -55,6 +55,7 @@ def reconcile(turn: Turn) -> None:
                 _end(turn, capture, _why_ended(turn, capture, talks))
     for (_, users), talk in wanted.items():
         _serve(turn, talk, users)
+    resting.note(turn, talks)
     if turn.call.unheard_since is not None and turn.call.unsettled is None:
         turn.call = replace(turn.call, unheard_since=None)
     _end_call(turn)

@@ -14,14 +14,14 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from call_entries import NOON, after, consent_taken, erased, intended, stored, whole_call
+from call_entries import NOON, TENANT, after, consent_taken, erased, intended, stored, whole_call
 from cli_site import Said, Site, type_in
 from pytest_mock import MockerFixture
 from test_cli_calls import tell
 
 from pbx_plugin.db.engine import make_engine
 from pbx_plugin.db.receipts import DatabaseReceipts, issue_for_call
-from pbx_plugin.domain.entries import ConsentTaken, Entry
+from pbx_plugin.domain.entries import ConsentRests, ConsentTaken, Entry
 from pbx_plugin.domain.rulebook import Tenant
 from pbx_plugin.storage.site_keys import SiteKeys
 
@@ -166,6 +166,16 @@ def test_a_recording_that_was_erased_since_is_named_so_in_the_next_version(site:
     content = second.read_bytes()
     assert receipts(site, elsewhere) == [second]
     assert second.read_bytes() == content
+
+
+def test_everybody_who_is_heard_in_a_recording_has_a_receipt_that_names_it(site: Site, elsewhere: Path) -> None:
+    """A second caller, and one in a call that a phone mixed with it."""
+    other = replace(consent_taken("evidence-2"), linkedid="9.9", channel_id="9.9", at=after(2))
+    tell(site, *call_entries(), other, ConsentRests("media-1", TENANT, "evidence-2", after(5)))
+    for name in ("evidence-1", "evidence-2"):
+        (file,) = receipts(site, elsewhere, name)
+        statement = json.loads(file.read_bytes())["statement"]
+        assert (statement["evidence"], statement["recordings"][0]["sha256"]) == (name, SHA256)
 
 
 def test_who_had_a_version_issued_or_a_key_rotated_is_in_the_audit(site: Site, elsewhere: Path) -> None:

@@ -88,6 +88,7 @@ def test_a_call_told_once_stands_in_every_table(engine: Engine) -> None:
         "journal_mark": 1,
         "leg": 2,
         "media": 1,
+        "media_consent": 1,
         "party_event": 2,
         "recording": 1,
         "revision": 1,

@@ -329,6 +329,15 @@ def test_a_caller_on_hold_who_was_not_told_may_have_been_taken_back_while_nobody
     assert [happening.channel for happening in found] == ["A1"]
 
 
+def test_what_a_phone_mixes_rests_on_the_consent_of_both_callers() -> None:
+    given = "    4.5 mark T2 consent=given evidence=e2\n"
+    first = A_CALLER.replace("    1.0 join T1", "    0.5 mark T1 consent=given evidence=e1\n    1.0 join T1", 1)
+    story = telling().tell(first + ANOTHER_CALLER.replace("    5.0", f"{given}    5.0", 1) + "8.0 hold A2")
+    one, two = (intended.media_id for intended in story.entries(e.RecordingIntended))
+    assert times(story) == [("u101", 1.0, None), ("u101", 5.0, 8.0)]
+    assert {(said.media_id, said.evidence_id) for said in story.entries(e.ConsentRests)} == {(one, "e2"), (two, "e1")}
+
+
 def test_a_call_that_is_mixed_is_remembered_whole() -> None:
     story = telling().tell(A_CALLER + "2.0 told 1" + ANOTHER_CALLER + "7.0 told 2")
     for call in story.board.calls.values():

@@ -113,6 +113,20 @@ def test_two_who_both_consented_are_recorded_at_once() -> None:
     assert [segment[:3] for segment in story.segments()] == [("u101", 3.0, 5.1), ("u101", 5.1, None)]
 
 
+def rests(story: Story) -> list[tuple[int, str]]:
+    """Which segment, by its place, rests on which consent beside the one that it names."""
+    made = [intended.media_id for intended in story.entries(e.RecordingIntended)]
+    return [(made.index(said.media_id), said.evidence_id) for said in story.entries(e.ConsentRests)]
+
+
+def test_a_recording_of_two_who_consented_rests_on_both_consents() -> None:
+    story = asking().tell(CONSENTED + A_SECOND_CALLER.replace("5.1", "5.0 mark T2 consent=given evidence=e2\n5.1"))
+    assert [intended.evidence_id for intended in story.entries(e.RecordingIntended)] == ["e1", "e1"]
+    assert rests(story) == [(1, "e2")], "the first caller's own part does not"
+    story.tell("6.0 hold A1\n7.0 unhold A1\n8.0 gone T1")
+    assert rests(story) == [(1, "e2"), (2, "e2"), (3, "e2")]
+
+
 def test_the_second_who_was_told_is_not_told_again_when_the_first_has_left() -> None:
     story = asking().tell(CONSENTED + A_SECOND_CALLER + "7.0 told 1\n9.0 gone T1")
     assert told(story) == [("T2",)]
