@@ -26,6 +26,12 @@ class DatabaseExports:
     def __init__(self, engine: Engine) -> None:
         self._engine = engine
 
+    def downloaded(self, desk: Desk, recorded: Recorded, form: str) -> None:
+        """Audit that one recording is downloaded, before its first byte."""
+        with writing(self._engine) as session:
+            told = {"call": recorded.call_id, "sha256": recorded.sha256, "size": recorded.size}
+            note(session, desk, "downloaded", recorded.recording_id, **told, form=form)
+
     def ask(self, desk: Desk, account_id: str, recording_ids: Sequence[str]) -> Export:
         """Keep a selection. Raises RefusedError when it is empty or too large."""
         ids = list(dict.fromkeys(recording_ids))

@@ -22,10 +22,14 @@ from pbx_plugin.portal.problems import ElsewhereError, PageError
 from pbx_plugin.portal.screens import (
     account,
     accounts,
+    deleting,
     first_steps,
+    handing,
+    handing_settings,
     language,
     links,
     second_factor,
+    sharing,
     sign_in,
     start,
 )
@@ -46,6 +50,10 @@ SCREENS: Final[tuple[APIRouter, ...]] = (
     links.router,
     account.router,
     accounts.router,
+    sharing.router,
+    handing.router,
+    deleting.router,
+    handing_settings.router,
 )
 """Every screen's router."""
 SMALLEST_SQUEEZED = 1000

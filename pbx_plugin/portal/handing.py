@@ -66,6 +66,11 @@ def desk_of(request: Request, viewer: Viewer) -> Desk:
         return desk
 
 
+async def form_of(request: Request) -> FormData:
+    """Return the whole form that was sent. A dependency of screens whose forms have many fields of one name."""
+    return await request.form()
+
+
 def selected(request: Request, viewer: Viewer, form: FormData) -> Sequence[str]:
     """Return the ids that a form selects: ticked ones (``recording``, ``ids``), or all that a ``search`` finds.
 

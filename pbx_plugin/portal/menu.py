@@ -25,6 +25,7 @@ class Entry:
 ENTRIES = (
     Entry("/recordings", _("Recordings"), "headphones", Action.SEE),
     Entry("/accounts", _("Accounts"), "users", Action.ACCOUNTS),
+    Entry("/settings/handing", _("Handing on and deleting"), "settings", Action.SETTINGS),
 )
 
 

@@ -18,6 +18,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from pbx_plugin.portal.csrf import from_ourselves
 from pbx_plugin.portal.site import PortalSite
 from pbx_plugin.services.account_mails import LINK_PATH
+from pbx_plugin.services.sharing import PATH as SHARED_PATH
 
 log = structlog.get_logger(__name__)
 
@@ -150,7 +151,7 @@ def address_of(scope: Scope) -> str:
     return str(client[0]) if client else ""
 
 
-SECRET_PATHS = (LINK_PATH, "/shared/")
+SECRET_PATHS = (LINK_PATH, SHARED_PATH)
 """Beginnings of addresses whose rest opens something: the log does not have it."""
 
 

@@ -83,6 +83,13 @@ def download(content: Iterator[bytes], name: str, media_type: str, size: int | N
     return StreamingResponse(content, headers=headers, media_type=media_type)
 
 
+def close(content: Iterator[bytes]) -> None:
+    """Give up bytes that nobody will read, and what stands behind them."""
+    end = getattr(content, "close", None)
+    if end is not None:
+        end()
+
+
 def disposition(name: str) -> str:
     """Return the header that gives a download its name (RFC 6266): in ASCII for old browsers, and as it is (RFC 8187).
 

@@ -26,15 +26,33 @@ def open_stored(archive: Path, name: str) -> int:
     return fd
 
 
-def pieces(fd: int, first: int = 0, end: int | None = None) -> Iterator[bytes]:
-    """Yield a file's bytes from ``first`` to before ``end`` (None: its end), and close it, read to the end or not."""
-    with os.fdopen(fd, "rb", buffering=0) as file:
-        file.seek(first)
-        left = None if end is None else end - first
-        while left is None or left > 0:
-            piece = file.read(CHUNK if left is None else min(CHUNK, left))
-            if not piece:
-                return
-            if left is not None:
-                left -= len(piece)
-            yield piece
+class pieces(Iterator[bytes]):  # noqa: N801  (used as a function)
+    """The bytes of an open file from ``first`` to before ``end`` (None: its end).
+
+    The file is closed at the end, by :meth:`close`, or when nobody holds this any more, begun or not.
+    """
+
+    def __init__(self, fd: int, first: int = 0, end: int | None = None) -> None:
+        self._fd = fd
+        self._open = True
+        self._at = first
+        self._end = end
+
+    def __next__(self) -> bytes:
+        """Return the next bytes. Raises OSError when the disk refuses."""
+        wanted = CHUNK if self._end is None else min(CHUNK, self._end - self._at)
+        piece = os.pread(self._fd, wanted, self._at) if self._open and wanted > 0 else b""
+        if not piece:
+            self.close()
+            raise StopIteration
+        self._at += len(piece)
+        return piece
+
+    def close(self) -> None:
+        """Close the file."""
+        if self._open:
+            self._open = False
+            os.close(self._fd)
+
+    def __del__(self) -> None:
+        self.close()
