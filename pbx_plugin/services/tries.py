@@ -93,7 +93,8 @@ def _take(store: AccountStore, at: datetime, counter: Counter) -> timedelta:
     seen = store.waiting(counter.key)
     failures = 0
     if seen is not None and at < seen.last_at + FORGOTTEN_AFTER:
-        if at < seen.until:
+        # A clock that was set back must not let anybody wait for hours that have passed already.
+        if seen.last_at <= at < seen.until:
             return seen.until - at
         failures = seen.failures
     failures += 1
