@@ -44,7 +44,7 @@ class Argon2Hasher:
 
     def matches(self, password: str, password_hash: str) -> bool:
         """Whether this is the password; for an empty or broken hash it takes as long, and says no."""
-        if not password_hash:
+        if not password_hash.startswith("$argon2") or not password_hash.isascii():
             self._matches(password, self._nobody())
             return False
         return self._matches(password, password_hash)
