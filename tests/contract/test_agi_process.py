@@ -127,6 +127,7 @@ def test_consent_as_a_process_is_written_down_and_given(installed: Machine) -> N
     assert installed.consents() == [("given", "91")]
 
 
+@pytest.mark.wide
 def test_a_caller_who_hangs_up_on_the_process_is_written_down(installed: Machine) -> None:
     status, asterisk = installed.run(AGI_CONSENT, "9", HANGS_UP)
 
@@ -135,6 +136,7 @@ def test_a_caller_who_hangs_up_on_the_process_is_written_down(installed: Machine
     assert installed.consents() == [("hung up", "9")]
 
 
+@pytest.mark.wide
 def test_what_a_locked_database_did_not_take_is_brought_in_later(installed: Machine) -> None:
     other = sqlite3.connect(installed.url.removeprefix("sqlite:///"), isolation_level=None)
     other.execute("BEGIN IMMEDIATE")

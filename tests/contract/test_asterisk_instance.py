@@ -159,6 +159,7 @@ def test_the_ports_stay_taken_while_asterisk_runs(asterisk: AsteriskInstance) ->
     assert subprocess.run(["flock", "-n", lock_file, "true"], check=False).returncode == 1
 
 
+@pytest.mark.wide
 def test_it_starts_again_after_a_crash_and_after_a_stop(tmp_path: Path) -> None:
     asterisk = AsteriskInstance(tmp_path / "a", BARE)
     try:
@@ -180,6 +181,7 @@ def test_it_starts_again_after_a_crash_and_after_a_stop(tmp_path: Path) -> None:
         asterisk.close()
 
 
+@pytest.mark.wide
 def test_a_wrong_configuration_is_told_with_the_log(tmp_path: Path) -> None:
     asterisk = AsteriskInstance(tmp_path / "a", {"modules.conf": "[modules]\nrequire = res_nosuch.so\n"})
     try:
@@ -208,6 +210,7 @@ def start_elsewhere(folder: Path, how: str) -> tuple["subprocess.Popen[str]", in
     return other, int(other.stdout.readline())
 
 
+@pytest.mark.wide
 def test_it_ends_with_the_process_that_started_it(tmp_path: Path) -> None:
     other, pid = start_elsewhere(tmp_path / "a", "tied")
     with other:
@@ -215,6 +218,7 @@ def test_it_ends_with_the_process_that_started_it(tmp_path: Path) -> None:
     assert wait_until(lambda: not is_alive(pid))
 
 
+@pytest.mark.wide
 def test_a_detached_one_stays_until_another_process_stops_it(tmp_path: Path) -> None:
     other, pid = start_elsewhere(tmp_path / "a", "detached")
     with other:

@@ -94,6 +94,7 @@ def test_the_doctor_speaks_of_the_bridge_where_a_group_needs_it(site: Site) -> N
     assert "pbx-plugin run" in check["mend"]
 
 
+@pytest.mark.wide
 def test_one_bridge_runs_at_a_time(site: Site) -> None:
     command = [sys.executable, "-m", "pbx_plugin.cli.main", "--config", str(site.config), "bridge"]
     first = subprocess.Popen(command, stderr=subprocess.PIPE, text=True)

@@ -140,6 +140,7 @@ def test_a_database_password_is_not_shown(tmp_path: Path) -> None:
     assert "topsecret" not in said.out
 
 
+@pytest.mark.wide
 def test_upgrading_an_upgraded_database_changes_nothing(tmp_path: Path) -> None:
     init(tmp_path)
     said: Any = type_in("--config", str(tmp_path / "etc/config.toml"), "upgrade", "--json").data

@@ -172,6 +172,7 @@ def finish(process: subprocess.Popen[str]) -> int:
     return process.returncode
 
 
+@pytest.mark.wide
 def test_the_consent_service_answers_and_ends_when_told(site: Site) -> None:
     service = start(site, "agi")
     said = read_until(service, "answering")
@@ -185,6 +186,7 @@ def test_the_consent_service_answers_and_ends_when_told(site: Site) -> None:
     assert finish(service) == 0
 
 
+@pytest.mark.wide
 def test_run_supervises_both_services_and_stops_them(site: Site) -> None:
     running = start(site, "run")
     said = read_until(running, "answering")

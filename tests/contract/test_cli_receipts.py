@@ -76,6 +76,7 @@ def audited(site: Site) -> list[tuple[str, str, str, str]]:
         database.close()
 
 
+@pytest.mark.wide
 def test_a_receipt_with_its_audio_is_verified_on_another_machine(site: Site, elsewhere: Path) -> None:
     tell(site, *call_entries())
     (file,) = receipts(site, elsewhere)

@@ -5,6 +5,7 @@ import re
 import shlex
 import tomllib
 from collections.abc import Iterator
+from functools import cache
 from itertools import pairwise
 from pathlib import Path
 from typing import Any
@@ -73,6 +74,12 @@ def command_lines(text: str) -> Iterator[tuple[str, bool]]:
             yield code, False
 
 
+@cache
+def whole_program() -> Any:
+    """The program with all its commands, made once: that takes a while."""
+    return typer.main.get_command(app)
+
+
 def refusal(line: str, *, whole: bool) -> str:
     """Why the program would not take a line, or nothing; the line is parsed, not run.
 
@@ -80,7 +87,7 @@ def refusal(line: str, *, whole: bool) -> str:
     """
     words = re.split(r"\s[>|]\s", line)[0]
     rest = shlex.split(words)[1:]
-    command: Any = typer.main.get_command(app)
+    command = whole_program()
     while hasattr(command, "commands"):
         if not rest:
             return ""

@@ -14,6 +14,8 @@ from pbx_plugin.domain.commands import EraseMedia, FinaliseMedia
 from pbx_plugin.domain.naming import Sense, spool_file, spool_name
 from pbx_plugin.storage.wav import header
 
+pytestmark = pytest.mark.wide
+
 MEDIA, TENANT = "0b9c8f3e-6d1a-4c58-9a53-2f1f6f0f9a11", "7e57ab1e-0000-4000-8000-000000000001"
 PLANNED = datetime(2026, 11, 21, 23, 59, 58, tzinfo=UTC)
 BEGUN = PLANNED + timedelta(seconds=4)

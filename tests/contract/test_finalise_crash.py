@@ -149,6 +149,7 @@ def in_a_process(*arguments: str) -> dict[str, Any]:
     return answer
 
 
+@pytest.mark.wide
 def test_killed_at_any_step_the_next_run_stores_the_same_bytes(tmp_path: Path) -> None:
     told = in_a_process("die", str(tmp_path))
     assert told["wrong"] == []
@@ -176,6 +177,7 @@ def test_two_workers_at_once_store_it_once_and_agree(tmp_path: Path) -> None:
     assert sorted(lying_in(job.archive)) == sorted([finalise(job).path, finalise(job).peaks_path])
 
 
+@pytest.mark.wide
 def test_an_hour_is_finalised_in_constant_memory(tmp_path: Path) -> None:
     short, long = (
         in_a_process("measure", str(tmp_path / name), minutes) for name, minutes in (("a", "2"), ("b", "60"))

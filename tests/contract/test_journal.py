@@ -430,6 +430,7 @@ def test_what_could_not_be_synced_does_not_count(
     assert ledger.details == steps(1, 3)
 
 
+@pytest.mark.wide
 def test_a_writer_that_is_killed_loses_nothing_that_it_was_told_is_safe(folder: Path, sqlite_file: Path) -> None:
     url = f"sqlite:///{sqlite_file}"
     safe: list[int] = []

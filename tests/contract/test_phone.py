@@ -49,6 +49,7 @@ def _a_test_that_fails_spoils_no_other(anna: Phone, bert: Phone) -> Iterator[Non
         phone.hang_up_all()
 
 
+@pytest.mark.wide
 def test_two_phones_talk_and_each_hears_the_others_voice_alone(anna: Phone, bert: Phone) -> None:
     out = anna.dial(bert.uri, headers=[("X-Test", "one")])
     into = bert.wait_incoming()
@@ -86,6 +87,7 @@ def test_keys_arrive_by_rfc4733_and_by_info(anna: Phone, bert: Phone) -> None:
     bert.auto_off()
 
 
+@pytest.mark.wide
 def test_hold_keeps_the_recordings_time_and_silence_echo_and_nothing_are_what_they_say(
     anna: Phone, bert: Phone
 ) -> None:
@@ -149,6 +151,7 @@ def test_a_phone_says_so_when_it_has_no_room_for_another_call(anna: Phone, bert:
         bert.wait_incoming().wait_ended()
 
 
+@pytest.mark.wide
 def test_a_phone_mixes_two_calls_and_each_call_may_have_a_signal_of_its_own(
     anna: Phone, bert: Phone, place: Path
 ) -> None:

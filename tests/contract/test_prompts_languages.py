@@ -15,6 +15,8 @@ from pbx_plugin.prompts.library import PromptLibrary, read_manifest
 from pbx_plugin.prompts.texts import GENERAL, load_texts
 from pbx_plugin.resources import resource_dir
 
+pytestmark = pytest.mark.wide
+
 TEXTS = load_texts(resource_dir("ivr_prompts"))
 LANGUAGES = ("da", "de", "en", "nl", "sv")
 NUMBER = ConsentNumber(

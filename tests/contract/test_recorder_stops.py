@@ -23,6 +23,7 @@ from pbx_plugin.storage.journal import FileJournal
 SAID = LegMoved("call", "T1", datetime(2026, 11, 22, tzinfo=UTC), "joined")
 
 
+@pytest.mark.wide
 def test_a_recorder_told_to_stop_while_the_database_is_away_stops_in_order(tmp_path: Path) -> None:
     earlier = FileJournal(tmp_path / "journal", runner.JOURNAL_NAME, None)
     earlier.append(SAID)
