@@ -108,6 +108,7 @@ class PortalStage:
         )
         self.ahead = timedelta(0)
         self._position = 0
+        self._clients: list[PortalClient] = []
         self.site = build_site(self.settings, 0, self.now)
         self.engine = self.site.engine
         self.own = self._company(Tenant(TENANT, "Company One", "DK"), 1, ("Anna", "Bo", "Cilla"))
@@ -244,13 +245,17 @@ class PortalStage:
             try:
                 yield self.url
             finally:
+                for client in self._clients:
+                    client.http.close()
                 server.should_exit = True
                 thread.join()
         self.engine.dispose()
 
     def client(self, role: str = "stranger") -> PortalClient:
         """Return a program that asks as a browser of somebody with that role would."""
-        return PortalClient(self.url, self.session(role))
+        made = PortalClient(self.url, self.session(role))
+        self._clients.append(made)
+        return made
 
     def _account(self, role: str) -> None:
         company, email = self.who(role)
