@@ -91,7 +91,7 @@ class ConsentScript:
         # First of all the safe branch: whatever ends this script early, the dialplan finds it.
         session.set_variable(variables.ROUTE, _NO)
         consent = session.variable(variables.CONSENT)
-        if consent == Consent.REFUSED:
+        if consent in (Consent.REFUSED, Consent.WITHDRAWN):
             _log.info("consent.refused_before", channel=session.env.get("agi_uniqueid", ""))
             return
         if consent != Consent.REQUIRED:
@@ -116,7 +116,9 @@ class ConsentScript:
             self._not_asked(call, number, "the connection to Asterisk was lost")
             return
         if answer.outcome is ivr.Outcome.NOT_ASKED:
-            self._not_asked(call, number, f"Asterisk cannot play {answer.question.path}")
+            changed = not self._prompts.is_there(answer.question)
+            why = "was replaced or altered while it was heard" if changed else "cannot be played by Asterisk"
+            self._not_asked(call, number, f"{answer.question.path} {why}")
             return
         evidence = _evidence(call, rulebook, number, caller_e164, answer)
         try:
@@ -157,9 +159,13 @@ class ConsentScript:
             for command in commands:
                 match command:
                     case ivr.Play() as play:
-                        if play.prompt is ivr.Prompt.QUESTION:
+                        asked = play.prompt is ivr.Prompt.QUESTION
+                        if asked:
                             question = script.questions[play.language]
                         event = self._play(session, play, question)
+                        if asked and not isinstance(event, ivr.HungUp) and not self._prompts.is_there(question):
+                            # Nobody knows what was heard: a yes to it proves nothing. A no binds all the same.
+                            event = event if event == ivr.Digit(ivr.KEY_NO) else ivr.PlayFailed()
                     case ivr.Finish(outcome, keys):
                         return _Answer(outcome, keys, asked_at, self._now(), question)
             if event is None:

@@ -43,12 +43,17 @@ def main(arguments: list[str]) -> int:
     except AGIHangup:
         return 0
     except Exception as error:
-        said = f"pbxrec: {type(error).__name__}: {error}"
+        said = _one_line(f"pbxrec: {type(error).__name__}: {error}")
         sys.stderr.write(f"{said}\n")
         if session is not None:
             with contextlib.suppress(AGIException):
                 session.verbose(said)
     return 0
+
+
+def _one_line(text: str) -> str:
+    """Return text in which nothing can steer a terminal or begin a line of its own; callers choose parts of it."""
+    return "".join(letter if letter.isprintable() else "?" for letter in text)
 
 
 def run(session: AgiSession, script: str) -> None:
@@ -68,8 +73,16 @@ def _consent(session: AgiSession) -> None:
     from pbx_plugin.bootstrap import build_journal, build_prompts, build_rulebook_source  # noqa: PLC0415
     from pbx_plugin.settings import load_settings  # noqa: PLC0415
 
-    # Standard output belongs to Asterisk.
-    structlog.configure(logger_factory=structlog.PrintLoggerFactory(sys.stderr))
+    # Standard output belongs to Asterisk. Callers choose parts of what is told, and JSON escapes what steers terminals.
+    structlog.configure(
+        processors=[
+            structlog.processors.add_log_level,
+            structlog.processors.TimeStamper(fmt="iso", utc=True),
+            structlog.processors.format_exc_info,
+            structlog.processors.JSONRenderer(default=str),
+        ],
+        logger_factory=structlog.PrintLoggerFactory(sys.stderr),
+    )
     settings = load_settings()
     rulebook = RulebookKeeper(build_rulebook_source(settings), settings.recorder.rulebook_refresh)
     rulebook.look()

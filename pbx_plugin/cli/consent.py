@@ -30,6 +30,9 @@ app = typer.Typer(
 EXITS = {Finding.GENUINE: 0, Finding.ALTERED: 3, Finding.FOREIGN_KEY: 4, Finding.OTHER_AUDIO: 5}
 """Exit codes of ``consent verify``; beside them 2: no receipt, or a file that cannot be read."""
 
+LARGEST_KEY = 65_536
+"""Bytes of a public key's file that are looked at."""
+
 
 @app.command("list")
 def list_consents(limit: Limit = 50, since: Since = "", json: Json = False, tenant: Company = "") -> None:
@@ -152,13 +155,13 @@ def verify_receipt(
 ) -> None:
     """Verify a receipt and its audio, on any machine: 0 genuine, 2 none, 3 altered, 4 foreign key, 5 other audio."""
     try:
-        found = receipts.read(_content(file))
-        keys = [read_public_key(_content(path), str(path)) for path in key or []]
+        found = receipts.read(_content(file, receipts.LARGEST + 1))
+        keys = [read_public_key(_content(path, LARGEST_KEY), str(path)) for path in key or []]
     except receipts.NotAReceiptError as error:
         raise RefusedError(f"{file} is no receipt: {error}") from error
     except SiteKeyError as error:
         raise RefusedError(str(error)) from error
-    hashes = {str(path): hashlib.sha256(_content(path)).hexdigest() for path in audio or []}
+    hashes = {str(path): _sha256(path) for path in audio or []}
     verdict = verify(found, keys, fingerprint or [], hashes)
     given = [fingerprint_of(one) for one in keys] + (fingerprint or [])
     if json:
@@ -211,9 +214,19 @@ def _show_verdict(file: Path, found: receipts.Receipt, verdict: Verdict, given: 
         speech.hint("compare the fingerprint with the company's own ('consent keys list' there): anybody can sign")
 
 
-def _content(path: Path) -> bytes:
+def _content(path: Path, most: int) -> bytes:
+    """Return a file's beginning, so that one without end is refused by its reader and does not fill the memory."""
     try:
-        return path.read_bytes()
+        with path.open("rb") as file:
+            return file.read(most)
+    except OSError as error:
+        raise RefusedError(f"{path} cannot be read: {error.strerror}") from error
+
+
+def _sha256(path: Path) -> str:
+    try:
+        with path.open("rb") as file:
+            return hashlib.file_digest(file, "sha256").hexdigest()
     except OSError as error:
         raise RefusedError(f"{path} cannot be read: {error.strerror}") from error
 

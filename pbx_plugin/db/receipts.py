@@ -143,7 +143,8 @@ def _facts(queries: SiteQueries, detail: CallDetail | None, evidence: ConsentVie
     taken = _taken(evidence, tenant)
     if detail is None:
         return stated(tenant.name, taken, recordings)
-    withdrawn = [mark.at for mark in detail.marks if mark.consent == Consent.WITHDRAWN and mark.at >= evidence.at]
+    # Not by comparing times: the call goes on by the clock that it began under, the evidence is by one that was set.
+    withdrawn = [mark.at for mark in detail.marks if mark.consent == Consent.WITHDRAWN]
     given = evidence.outcome == Outcome.GIVEN
     return stated(
         tenant.name,

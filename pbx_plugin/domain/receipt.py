@@ -24,6 +24,9 @@ STORED = "stored"
 UNFINISHED = ("starting", "recording", "closed")
 
 
+_WORDS = ("company", "evidence", "outcome", "keys", "asked_at", "answered_at", "withdrawn_at", "number", "issued_at")
+
+
 class NotAReceiptError(Exception):
     """The file is no receipt of ours at all; says why."""
 
@@ -186,12 +189,22 @@ def moment(at: datetime) -> str:
 
 
 def _look_through(receipt: Receipt) -> None:
-    """Touch all that is used later, so that a receipt that was read has it."""
-    if receipt.version < 1:
+    """Make sure of the kind of all that is used later: whoever signs a receipt may write into it what they like."""
+    said = receipt.statement
+    version = said["version"]
+    if type(version) is not int or version < 1:
         raise NotAReceiptError("its version is not 1 or more")
-    receipt.recording_of("")
-    for key in ("outcome", "caller", "heard", "pending", "evidence", "answered_at", "keys", "issued_at"):
-        receipt.statement[key]
+    words = [said[key] for key in _WORDS]
+    words += [said["caller"][key] for key in ("received", "e164")]
+    words += [said["heard"][key] for key in ("language", "prompt", "prompt_sha256", "text_version")]
+    words += [one[key] for one in said["recordings"] for key in ("id", "began_at", "sha256")]
+    words += [*said["pending"], *said["not_kept"].values()]
+    numbers = [said["policy_version"], said["heard"]["keep_days"]]
+    numbers += [one[key] for one in said["recordings"] for key in ("size", "length_ms")]
+    if not isinstance(said["pending"], list) or not isinstance(said["recordings"], list):
+        raise NotAReceiptError("what it lists is no list")
+    if not all(isinstance(word, str) for word in words) or any(type(number) is not int for number in numbers):
+        raise NotAReceiptError("something in it is of another kind than receipts have")
 
 
 def _once(pairs: list[tuple[str, Any]]) -> dict[str, Any]:

@@ -98,6 +98,13 @@ class PromptLibrary:
                 return found
         return None
 
+    def is_there(self, sound: PromptFile) -> bool:
+        """Tell whether the file is still the one that was found: with that content, and known by the manifest."""
+        with self._lock:
+            known = {entry.sha256 for entry in self._manifest().values()}
+            path = Path(sound.path)
+            return sound.sha256 in known and self._hash(path.with_name(path.name + ".wav")) == sound.sha256
+
     def missing(self, rulebook: Rulebook, texts: dict[str, Texts]) -> list[str]:
         """Return the keys of prompts that this rulebook needs and that are absent, altered, or say something else.
 

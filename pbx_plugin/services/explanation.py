@@ -9,7 +9,16 @@ from collections.abc import Mapping, Sequence
 from datetime import datetime
 from typing import Any
 
-from pbx_plugin.domain.entries import CallBegan, CallEnded, CallMerged, Decided, Entry, Gap, RecordingIntended
+from pbx_plugin.domain.entries import (
+    CallBegan,
+    CallEnded,
+    CallMerged,
+    ConsentTaken,
+    Decided,
+    Entry,
+    Gap,
+    RecordingIntended,
+)
 from pbx_plugin.domain.explain import explain
 from pbx_plugin.domain.telling import heard_which
 
@@ -75,7 +84,11 @@ def explain_untold(entries: Sequence[Entry], name: str, tenant_id: str, names: M
             for entry in own
             if entry.kind == "leg moved"
         ],
-        "consents": [],
+        "consents": [
+            {key: value for key, value in _as_data(entry).items() if key != "tenant_id"}
+            for entry in entries
+            if isinstance(entry, ConsentTaken) and (entry.linkedid, entry.tenant_id) == (found.linkedid, tenant_id)
+        ],
         "recordings": [_as_data(e) | {"state": "not told yet"} for e in own if isinstance(e, RecordingIntended)],
         "gaps": list(gaps.values()),
     }

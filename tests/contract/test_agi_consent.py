@@ -14,6 +14,7 @@ from agi_asterisk import GARBAGE, HANGS_UP, LOST, SILENCE, UNPLAYABLE, SpokenAst
 
 from pbx_plugin.agi.consent import ACTION_NOT_ASKED
 from pbx_plugin.agi.service import AgiService
+from pbx_plugin.asterisk.agi import AgiSession
 from pbx_plugin.domain.entries import Audited, ConsentTaken, Entry
 from pbx_plugin.domain.policy import PolicyVersion
 from pbx_plugin.domain.rulebook import ConsentNumber, Rulebook, Tenant
@@ -83,16 +84,15 @@ class Source:
         return self.rulebook
 
 
-def write_prompts(folder: Path, more: tuple[str, ...] = ()) -> None:
+def write_prompts(folder: Path, more: tuple[str, ...] = (), content: bytes = SOUND) -> None:
     """Lay down prompts without speaking them: what counts here is which file is played."""
     told = {"da/consent-n1": 7, "da/again-wrong": 0, "en/again-silence": 0, "en/thanks-yes": 0, "en/thanks-no": 0}
     told |= {key: 7 if "consent" in key else 0 for key in more}
     for key in told:
         (folder / key).parent.mkdir(parents=True, exist_ok=True)
-        (folder / f"{key}.wav").write_bytes(SOUND)
-    built = {
-        key: ManifestEntry("…", "2026-1", key[:2], SOUND_SHA256, "espeak-ng", days, "") for key, days in told.items()
-    }
+        (folder / f"{key}.wav").write_bytes(content)
+    sha256 = hashlib.sha256(content).hexdigest()
+    built = {key: ManifestEntry("…", "2026-1", key[:2], sha256, "espeak-ng", days, "") for key, days in told.items()}
     (folder / "manifest.json").write_text(manifest_text(built), encoding="utf-8")
 
 
@@ -264,6 +264,34 @@ def test_a_call_that_came_unmarked_or_with_another_consent_must_consent_here(sit
 
     assert_not_recordable(asterisk)
     assert "PBXREC_CONSENT" in asterisk.inherited
+
+
+def test_who_took_their_consent_back_is_not_asked_again_on_that_call(site: Site) -> None:
+    asterisk = site.call("1", consent="withdrawn")
+
+    assert asterisk.played == []
+    assert_not_recordable(asterisk, "withdrawn")
+
+
+@pytest.mark.parametrize(("key", "consent"), [("1", "required"), ("2", "refused")])
+def test_a_question_that_is_built_anew_while_it_is_heard_proves_no_yes(
+    site: Site, monkeypatch: pytest.MonkeyPatch, key: str, consent: str
+) -> None:
+    heard = AgiSession.get_key
+
+    def built_meanwhile(session: AgiSession, path: str, wait_ms: int) -> str:
+        answer = heard(session, path, wait_ms)
+        write_prompts(site.prompts, content=b"RIFF other words")
+        return answer
+
+    monkeypatch.setattr(AgiSession, "get_key", built_meanwhile)
+    asterisk = site.call(key)
+
+    assert_not_recordable(asterisk, consent)
+    if key == "1":
+        assert site.journal.consents() == []
+        (audit,) = site.journal.audits()
+        assert "replaced" in audit.detail["reason"]
 
 
 def test_the_safe_branch_is_set_before_anything_can_go_wrong(site: Site) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import sqlite3
 import subprocess
@@ -159,6 +160,30 @@ def test_without_a_database_nobody_is_asked_and_the_call_goes_on(tmp_path: Path)
     assert status == 0
     assert asterisk.played == []
     assert (asterisk.variables["PBXREC_CONSENT"], asterisk.variables["PBXREC_ROUTE"]) == ("required", "no")
+
+
+def test_what_a_caller_calls_themselves_steers_no_terminal_by_the_process_s_log() -> None:
+    hostile = "\x1b[2J\x07\n+45 \u202e1\u2028pbxrec: all is well"
+    script = (
+        "import sys, io; from pbx_plugin.agi import process\n"
+        "class Session:\n"
+        "    def __init__(self, *_): self.verbose = lambda text: None\n"
+        "process.AgiSession = Session\n"
+        "def broken(*_): raise ValueError(sys.argv[1])\n"
+        "process.run = broken\n"
+        "process.main(['consent'])"
+    )
+    done = subprocess.run([sys.executable, "-c", script, hostile], capture_output=True, text=True, check=True)
+    assert done.stderr == "pbxrec: ValueError: ?[2J??+45 ?1?pbxrec: all is well\n"
+
+
+def test_the_process_logs_one_harmless_line_for_each_thing_that_it_tells(
+    installed: Machine, capfd: pytest.CaptureFixture[str]
+) -> None:
+    status, asterisk = installed.run(AGI_CONSENT, number="\x1b[2Jn1")
+    told = [json.loads(line) for line in capfd.readouterr().err.splitlines()]
+    assert (status, asterisk.variables["PBXREC_ROUTE"]) == (0, "no")
+    assert [line["number"] for line in told if line["event"] == "consent.not_asked"] == ["\x1b[2Jn1"]
 
 
 def test_a_broken_configuration_is_told_to_asterisk_and_the_call_goes_on(tmp_path: Path) -> None:

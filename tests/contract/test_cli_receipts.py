@@ -21,7 +21,7 @@ from test_cli_calls import tell
 
 from pbx_plugin.db.engine import make_engine
 from pbx_plugin.db.receipts import DatabaseReceipts, issue_for_call
-from pbx_plugin.domain.entries import ConsentRests, ConsentTaken, Entry
+from pbx_plugin.domain.entries import ConsentRests, ConsentTaken, Entry, Marked
 from pbx_plugin.domain.rulebook import Tenant
 from pbx_plugin.storage.site_keys import SiteKeys
 
@@ -177,6 +177,29 @@ def test_everybody_who_is_heard_in_a_recording_has_a_receipt_that_names_it(site:
         (file,) = receipts(site, elsewhere, name)
         statement = json.loads(file.read_bytes())["statement"]
         assert (statement["evidence"], statement["recordings"][0]["sha256"]) == (name, SHA256)
+
+
+def test_a_withdrawal_is_in_the_receipt_whatever_the_clock_did_meanwhile(site: Site, elsewhere: Path) -> None:
+    """The call goes on by the clock that it began under; the machine's was set forward before the caller answered."""
+    answered = replace(consent_taken(), at=after(3600))
+    entries = [answered if entry == consent_taken() else entry for entry in call_entries()]
+    tell(site, *entries, Marked("call-1", after(40), "withdrawn", "our IVR", "evidence-1", (), "withdrawn by Anna"))
+    (file,) = receipts(site, elsewhere)
+    assert json.loads(file.read_bytes())["statement"]["withdrawn_at"] == "2026-11-22T12:00:40.250001Z"
+
+
+def test_a_receipt_of_any_size_and_audio_of_an_hour_are_read_in_pieces(
+    site: Site, elsewhere: Path, mocker: MockerFixture
+) -> None:
+    tell(site, *call_entries())
+    (file,) = receipts(site, elsewhere)
+    (elsewhere / "audio.wav").write_bytes(AUDIO)
+    mocker.patch.object(Path, "read_bytes", side_effect=MemoryError)
+    assert verify(elsewhere, file, "audio.wav").code == 0
+    huge = elsewhere / "huge.json"
+    with huge.open("wb") as hole:
+        hole.truncate(50_000_000_000)
+    assert "too large" in verify(elsewhere, huge).err
 
 
 def test_who_had_a_version_issued_or_a_key_rotated_is_in_the_audit(site: Site, elsewhere: Path) -> None:

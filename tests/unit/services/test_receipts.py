@@ -15,7 +15,17 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from pbx_plugin.domain.entries import ConsentTaken
-from pbx_plugin.domain.receipt import NotAReceiptError, Recorded, canonical, read, stated
+from pbx_plugin.domain.receipt import (
+    NotAReceiptError,
+    Recorded,
+    Signature,
+    canonical,
+    file_of,
+    read,
+    stated,
+    to_be_signed,
+    versioned,
+)
 from pbx_plugin.services.receipts import Finding, fingerprint_of, issue, key_id_of, verify
 
 NOON = datetime(2026, 3, 2, 12, 0, tzinfo=UTC)
@@ -156,6 +166,37 @@ def test_what_is_no_receipt_is_refused_as_such(content: bytes) -> None:
 
 @given(st.binary(max_size=200))
 def test_garbage_is_never_a_receipt(content: bytes) -> None:
+    with pytest.raises(NotAReceiptError):
+        read(content)
+
+
+@pytest.mark.parametrize(
+    ("change", "value"),
+    [
+        ("caller", "nobody"),
+        ("caller", {"e164": 7, "received": ""}),
+        ("heard", []),
+        ("recordings", [{"id": "r1"}]),
+        ("recordings", {"id": "r1"}),
+        ("recordings", [{"id": {}, "sha256": "", "began_at": "", "size": 0, "length_ms": 0}]),
+        ("pending", "r1"),
+        ("pending", [["r1"]]),
+        ("not_kept", {"r1": 7}),
+        ("version", True),
+        ("version", "1"),
+        ("policy_version", "12"),
+        ("outcome", None),
+        ("company", ["Acme"]),
+        ("withdrawn_at", {}),
+    ],
+)
+def test_what_somebody_signed_with_their_own_key_is_no_receipt_unless_it_has_its_shape(
+    change: str, value: object
+) -> None:
+    statement = {**versioned(stated("Acme", EVIDENCE, [DONE, RUNNING]), 1, "", NOON), change: value}
+    key = Key()
+    public, signed = key.public_key, key.sign(to_be_signed(statement))
+    content = file_of(statement, Signature(key_id_of(public), public.hex(), signed.hex()))
     with pytest.raises(NotAReceiptError):
         read(content)
 
