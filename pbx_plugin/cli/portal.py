@@ -8,7 +8,7 @@ from typing import Annotated
 import typer
 
 from pbx_plugin.cli import portal_accounts, portal_run, portal_sessions, portal_settings, speech
-from pbx_plugin.cli.frame import WIDE, Actor, Company, Json
+from pbx_plugin.cli.frame import WIDE, Actor, Company, DryRun, Json
 from pbx_plugin.cli.portal_office import at_work, shown_link
 from pbx_plugin.domain.access import Role
 from pbx_plugin.domain.signing import email_key
@@ -35,6 +35,7 @@ def create_admin(
         bool, typer.Option("--password-stdin", help="Read a first password, one line; it is changed at first sign-in.")
     ] = False,
     json: Json = False,
+    dry_run: DryRun = False,
     tenant: Company = "",
     actor: Actor = "",
 ) -> None:
@@ -43,7 +44,7 @@ def create_admin(
     An account of that address becomes a superuser and is unlocked; its password and second factor stay.
     """
     password = _typed() if password_stdin else None
-    with at_work(tenant, actor) as office:
+    with at_work(tenant, actor, dry_run=dry_run) as office:
         wish = accounts.AccountWish(email=email, name=name or None, role=Role.SUPERUSER)
         there = office.store.account_called(office.desk.tenant.id, email_key(email))
         account = accounts.add(office, wish) if there is None else accounts.change(office, there, wish)
@@ -53,7 +54,8 @@ def create_admin(
             accounts.set_first_password(office, account, password)
             link = ""
         else:
-            link = shown_link(office, accounts.invite(office, account, mailed=False))
+            token = accounts.invite(office, account, mailed=False)
+            link = "" if dry_run else shown_link(office, token)
         rules = office.store.rules(account.tenant_id)
     if json:
         speech.say_json({"id": account.id, "email": account.email, "role": account.role.value, "link": link or None})
@@ -61,7 +63,7 @@ def create_admin(
         speech.hint(f"{account.email} sets a password here, once, within {rules.invitation_hours} hours:")
         speech.raw_line(link)
     else:
-        speech.line(f"{account.email} is a superuser and can sign in")
+        speech.line(f"{account.email} is a superuser")
 
 
 def _typed() -> str:

@@ -10,9 +10,11 @@ from threading import Barrier
 import pytest
 from portal_company import PASSWORD, PortalCompany
 
+from pbx_plugin.db.directory_notices import mail_from_row
 from pbx_plugin.db.engine import make_engine
 from pbx_plugin.domain.access import Role
 from pbx_plugin.domain.signing import Flaw, LinkPurpose, Stage
+from pbx_plugin.mail.smtp import written
 from pbx_plugin.services import accounts
 from pbx_plugin.services.account_records import Account
 from pbx_plugin.services.accounts import AccountWish, Office
@@ -58,6 +60,8 @@ def test_an_invitation_is_mailed_with_a_link_and_without_any_password(acme: Port
     assert (mail.address, mail.state) == ("anna@acme.dk", MailState.PENDING)
     assert "https://calls.example.com/password/{code}" in mail.body
     assert "72 timer" in mail.body
+    sent = written(mail_from_row(mail), "calls@acme.dk").get_content()
+    assert f"https://calls.example.com/password/{mailed_token(acme)}\n" in sent
     seen = acme.door.look_at_link(acme.visitor(), mailed_token(acme))
     assert (seen.purpose, seen.email, seen.language) == (LinkPurpose.INVITATION, "anna@acme.dk", "da")
     acme.door.use_link(acme.visitor(), mailed_token(acme), PASSWORD)
