@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import UTC, datetime, tzinfo
 from typing import Any, Final
 
 from sqlalchemy import ColumnElement, Engine, Select, and_, func, or_, select
@@ -102,8 +102,10 @@ class DatabaseSearch:
     """Searches of one consistent moment each. All raise StoreUnavailableError while the database is locked or away,
     and SearchError for a search that this company cannot make (office hours without a schedule)."""
 
-    def __init__(self, engine: Engine) -> None:
+    def __init__(self, engine: Engine, zone: tzinfo | None = None) -> None:
+        """``zone`` is the wall clock of companies without a schedule; without it their country's main one."""
         self._engine = engine
+        self._zone = zone
         self._dialect = engine.dialect.name
 
     def page(
@@ -150,7 +152,7 @@ class DatabaseSearch:
     def company(self, tenant_id: str) -> Company:
         """Return what a company's searches are read by: country, time zone, schedule."""
         with reading(self._engine) as session:
-            return _company(session, tenant_id)
+            return self._company(session, tenant_id)
 
     def api_tags(self, tenant_id: str, call_ids: Sequence[str]) -> dict[str, tuple[str, ...]]:
         """Return the tags that programs left on these calls, by call."""
@@ -161,8 +163,16 @@ class DatabaseSearch:
                 found[row.name] = (*found.get(row.name, ()), row.text)
         return found
 
+    def _company(self, session: Session, tenant_id: str) -> Company:
+        country = session.scalar(select(TenantRow.country).where(TenantRow.id == tenant_id)) or ""
+        newest = select(PolicyVersionRow.body).where(PolicyVersionRow.tenant_id == tenant_id)
+        body = session.scalar(newest.order_by(PolicyVersionRow.number.desc()).limit(1))
+        schedule = policy_from_body(body).schedule if body is not None else None
+        zone = self._zone if schedule is None else None
+        return Company(tenant_id, country, zone or time_zone(company_zone(schedule, country)) or UTC, schedule)
+
     def _question(self, session: Session, scope: Scope, search: Search, now: datetime) -> _Question:
-        company = _company(session, scope.tenant_id)
+        company = self._company(session, scope.tenant_id)
         oldest = None
         if search.time is not None or search.hours:
             first = select(RecordingRow.at).where(RecordingRow.tenant_id == scope.tenant_id)
@@ -172,7 +182,9 @@ class DatabaseSearch:
         asked += _reach(session, scope)
         plan = search_plan.choose(session, scope.tenant_id, asked, when.span, search.sort)
         # Said once more in the words of the one place that decides on access, whatever leads.
-        return _Question(search, scope.tenant_id, tuple(asked), when.span, plan, tuple(access.conditions(scope)))
+        return _Question(
+            search, scope.tenant_id, tuple(asked), when.span, plan, (veiled(and_(*access.conditions(scope))),)
+        )
 
     def _listed(self, question: _Question, after: Cursor | None) -> Select[Any]:
         query = select(RecordingRow).where(*question.conditions())
@@ -194,14 +206,6 @@ class DatabaseSearch:
         leading = [row for row in rows if together[row.call_id][0].id == row.id]
         found = _found(session, question.tenant_id, [part for row in leading for part in together[row.call_id]])
         return tuple(Journey(tuple(found[part.id] for part in together[row.call_id])) for row in leading)
-
-
-def _company(session: Session, tenant_id: str) -> Company:
-    country = session.scalar(select(TenantRow.country).where(TenantRow.id == tenant_id)) or ""
-    newest = select(PolicyVersionRow.body).where(PolicyVersionRow.tenant_id == tenant_id)
-    body = session.scalar(newest.order_by(PolicyVersionRow.number.desc()).limit(1))
-    schedule = policy_from_body(body).schedule if body is not None else None
-    return Company(tenant_id, country, time_zone(company_zone(schedule, country)) or UTC, schedule)
 
 
 def _reach(session: Session, scope: Scope) -> list[Term]:

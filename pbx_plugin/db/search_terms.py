@@ -67,7 +67,7 @@ class Term:
 
 
 class _Veiled(GenericFunction[Any]):
-    """A column that no index of SQLite is used for: its unary plus changes nothing else."""
+    """A column or condition that SQLite takes no index for: its unary plus changes nothing else."""
 
     name = "veiled"
     inherit_cache = True
@@ -75,16 +75,16 @@ class _Veiled(GenericFunction[Any]):
 
 @compiles(_Veiled)
 def _as_it_is(element: _Veiled, compiler: SQLCompiler, **options: Any) -> str:
-    return compiler.process(next(iter(element.clauses)), **options)
+    return f"({compiler.process(next(iter(element.clauses)), **options)})"
 
 
 @compiles(_Veiled, "sqlite")
 def _with_plus(element: _Veiled, compiler: SQLCompiler, **options: Any) -> str:
-    return f"+{compiler.process(next(iter(element.clauses)), **options)}"
+    return f"+({compiler.process(next(iter(element.clauses)), **options)})"
 
 
 def veiled(column: Any) -> Any:
-    """Return the column so that SQLite takes no index for it; other databases see it as it is."""
+    """Return the column (or condition) so that SQLite takes no index for it; other databases see it as it is."""
     return _Veiled(column, type_=column.type)
 
 
