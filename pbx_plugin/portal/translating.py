@@ -1,7 +1,7 @@
 """Which sentences the portal says, and which of them a language lacks: for translators and the test that asks it.
 
-``python -m pbx_plugin.portal.translating da`` prints what Danish lacks as entries of a ``.po`` file, to be filled in and
-kept in one of ``translations/da/*.po``.
+``python -m pbx_plugin.portal.translating da`` prints what Danish lacks as entries of a ``.po`` file, to be filled in
+and kept in one of ``translations/da/*.po``.
 """
 
 from __future__ import annotations
@@ -61,7 +61,7 @@ def faults(language: str) -> list[str]:
             found.append(f"{path.name}: said otherwise in another file: {key}")
         if key not in known:
             found.append(f"{path.name}: nobody says this any more: {key}")
-        english = message.id if isinstance(message.id, tuple) else (message.id,)
+        english = _texts(message.id)
         wanted = {name for text in english for name in _PLACE.findall(text)}
         for text in _strings(message):
             odd = set(_PLACE.findall(text)) - wanted or (
@@ -73,11 +73,15 @@ def faults(language: str) -> list[str]:
 
 
 def _key(message: Message) -> str:
-    return message.id[0] if isinstance(message.id, tuple) else str(message.id)
+    return _texts(message.id)[0]
 
 
 def _strings(message: Message) -> tuple[str, ...]:
-    return tuple(message.string) if isinstance(message.string, tuple | list) else (str(message.string),)
+    return _texts(message.string)
+
+
+def _texts(text: object) -> tuple[str, ...]:
+    return tuple(map(str, text)) if isinstance(text, tuple | list) else (str(text),)
 
 
 def show_missing(language: str, out: TextIO) -> None:
@@ -85,11 +89,12 @@ def show_missing(language: str, out: TextIO) -> None:
     for message in missing(language):
         for path, line in message.locations:
             out.write(f"#: {path}:{line}\n")
-        if isinstance(message.id, tuple):
-            out.write(f"msgid {_quoted(message.id[0])}\nmsgid_plural {_quoted(message.id[1])}\n")
+        one, *many = _texts(message.id)
+        if many:
+            out.write(f"msgid {_quoted(one)}\nmsgid_plural {_quoted(many[0])}\n")
             out.write('msgstr[0] ""\nmsgstr[1] ""\n\n')
         else:
-            out.write(f'msgid {_quoted(message.id)}\nmsgstr ""\n\n')
+            out.write(f'msgid {_quoted(one)}\nmsgstr ""\n\n')
 
 
 def _quoted(text: str) -> str:
