@@ -287,13 +287,18 @@ class Performer:
     async def _say(self, hearer: c.Hearer) -> Spoken | str:
         """Play the announcement to one; return what they heard, or why they did not hear it whole."""
         sound = await asyncio.to_thread(self._find_sound, hearer.language, ANNOUNCE)
-        if sound is None:
-            return f"the prompt '{ANNOUNCE}' is missing: run 'pbx-plugin prompts build'"
-        try:
-            await self._tell(hearer.channel, sound, "tell")
-        except CaptureError as error:
-            return str(error) or "it went wrong"
-        return Spoken(sound.language, sound.text_version, sound.sha256)
+        for _ in range(2):
+            if sound is None:
+                return f"the prompt '{ANNOUNCE}' is missing: run 'pbx-plugin prompts build'"
+            try:
+                await self._tell(hearer.channel, sound, "tell")
+            except CaptureError as error:
+                return str(error) or "it went wrong"
+            played, sound = sound, await asyncio.to_thread(self._find_sound, hearer.language, ANNOUNCE)
+            if sound is not None and sound.sha256 == played.sha256:
+                return Spoken(played.language, played.text_version, played.sha256)
+            # It was built anew meanwhile: nobody knows which of the two was heard.
+        return f"the prompt '{ANNOUNCE}' was replaced while it was heard"
 
     async def _tone(self, wanted: c.PlayTone) -> None:
         sound = await asyncio.to_thread(self._find_sound, "", wanted.tone)

@@ -10,10 +10,12 @@ from scenes import Played
 from stage import Stage, hang_up, talk, wait_for
 
 from pbx_plugin.db.views import CallDetail
+from pbx_plugin.domain.reconcile import UNTOLD
 from pbx_plugin.sandbox.listening import assert_side, heard_anywhere
 from pbx_plugin.sandbox.site_people import ddi_of
 
 REFUSER = "refuser in a three-way"
+FIRST, SECOND = "first of two customers", "second of two customers"
 
 
 def with_refuser(stage: Stage) -> tuple[CallDetail, CallDetail]:
@@ -62,14 +64,40 @@ def with_customer(stage: Stage) -> tuple[CallDetail, CallDetail]:
     return stage.settled(call.number), stage.settled("201")
 
 
+def with_second_customer(stage: Stage) -> tuple[CallDetail, CallDetail]:
+    """A customer is recorded, and a second one is taken into the talk before they were told that it is recorded."""
+    call = called(stage, "233", FIRST)
+    recorded(stage, call.number, "233")
+    talk(TALK_S)
+    call.user.hold()
+    closed(stage, call.number, "233")
+    other = stage.outside(SECOND)
+    leg = other.dial(ddi_of("233"))
+    second = stage.phone("233").wait_incoming()
+    second.wait("CONFIRMED")
+    call.user.mix(second)
+    call.user.unhold()
+    recorded(stage, other.config.caller, "233")
+    recorded(stage, call.number, "233", 2)
+    talk(TALK_S)
+    hang_up(leg, call.caller)
+    return stage.settled(call.number), stage.settled(other.config.caller)
+
+
 @pytest.fixture(scope="module")
 def calls(stage: Stage) -> Played[tuple[CallDetail, CallDetail]]:
-    for extension in ("201", "202", "203", "239"):
+    for extension in ("201", "202", "203", "233", "239"):
         stage.phone(extension)
-    for name in (REFUSER, "caller of 201"):
+    for name in (REFUSER, "caller of 201", FIRST, SECOND):
         stage.outside(name)
     stage.from_now()
-    return Played({"refuser": partial(with_refuser, stage), "customer": partial(with_customer, stage)})
+    return Played(
+        {
+            "refuser": partial(with_refuser, stage),
+            "customer": partial(with_customer, stage),
+            "second customer": partial(with_second_customer, stage),
+        }
+    )
 
 
 Calls = Played[tuple[CallDetail, CallDetail]]
@@ -105,6 +133,15 @@ def test_a_customer_who_may_be_recorded_is_heard_in_both(calls: Calls, stage: St
     assert theirs
     assert any(heard_anywhere(stage.file(one), stage.voice("caller of 201")) for one in theirs)
     assert customers.gaps == colleagues.gaps == ()
+
+
+def test_a_second_customer_is_in_no_recording_before_they_were_told(calls: Calls, stage: Stage) -> None:
+    firsts, seconds = calls["second customer"]
+    (told,) = (s.at for s in seconds.timeline if s.what == "announcement" and s.detail.startswith("heard to its end"))
+    mixed = [one for one in firsts.recordings if heard_anywhere(stage.file(one), stage.voice(SECOND))]
+    assert mixed
+    assert all(one.at >= told for one in (*mixed, *seconds.recordings))
+    assert [gap.reason for gap in firsts.gaps] in ([], [UNTOLD]), "however quickly they were taken into the talk"
 
 
 def test_nothing_is_left_behind(calls: Calls, stage: Stage) -> None:

@@ -6,6 +6,7 @@ import asyncio
 import threading
 from dataclasses import replace
 from datetime import timedelta
+from itertools import count
 
 import pytest
 from pbx_double import AT, MEDIA, START, STOP, Works, found_sound, until
@@ -151,6 +152,22 @@ async def test_each_hears_the_announcement_in_their_own_language_and_who_cannot_
         "T1": h.Spoken("sv", "7", found_sound("sv", "").sha256),
         "A1": h.Spoken("en", "7", found_sound("en", "").sha256),
     }
+
+
+@pytest.mark.parametrize(("builds", "played"), [(1, 2), (9, 2)])
+async def test_an_announcement_that_is_built_anew_while_it_is_heard_is_played_again(builds: int, played: int) -> None:
+    works, looks = Works(), count()
+    works.performer._find_sound = lambda language, name: replace(
+        found_sound(language, name), sha256=f"{min(next(looks), builds):064}"
+    )
+    works.do(c.PlayAnnouncement(MEDIA, (c.Hearer("T1", "sv"),)))
+    await works.done()
+    (done,) = works.heard
+    assert isinstance(done, h.AnnouncementDone)
+    assert len(works.asterisk.played) == played
+    assert done.ok is (builds == 1)
+    assert done.spoken == ({"T1": h.Spoken("sv", "7", f"{1:064}")} if builds == 1 else {})
+    assert done.ok or "replaced" in done.reason
 
 
 async def test_a_phone_that_cannot_be_told_keeps_no_other_from_hearing_it() -> None:
