@@ -39,6 +39,7 @@ pip_has_own_index() {
 missing_packages() {
     have espeak-ng || echo espeak-ng
     have sipp || echo sip-tester
+    have ffmpeg || echo ffmpeg
     # Only root may make networks; for others the tests cut a wire in another way.
     [ "$(id -u)" -ne 0 ] || have ip || echo iproute2
     if ! have uv && ! [ -x "$cache/uv/bin/uv" ] && ! "$python" -c 'import ensurepip, venv' 2>/dev/null; then

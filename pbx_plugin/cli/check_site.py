@@ -26,6 +26,7 @@ from pbx_plugin.settings import Settings
 from pbx_plugin.storage.archive import scan_archive, scan_spool
 from pbx_plugin.storage.errors import StorageError
 from pbx_plugin.storage.journal_segments import find_segments, journal_names, read_lines
+from pbx_plugin.storage.mp3 import find_ffmpeg
 
 MEGABYTE = 1_000_000
 MANY_WAITING = 1000
@@ -131,6 +132,15 @@ def consent_targets(rulebook: Rulebook) -> Iterator[Check]:
             if target in silent:
                 told = f"{answer} on consent number {number.number} leads to {silent[target]}, where no phone rings"
                 yield warn("consent targets", told, f"give the {kind} a phone, or see 'pbx-plugin numbers set-consent'")
+
+
+def mp3() -> Check:
+    """Look whether downloads can be had as MP3."""
+    found = find_ffmpeg()
+    if found is None:
+        what = "ffmpeg is not installed: recordings can be downloaded as WAV only"
+        return warn("MP3", what, "apt-get install ffmpeg, if people are to have MP3")
+    return ok("MP3", f"made by {found} as it is downloaded")
 
 
 def consent_places(rulebook: Rulebook) -> dict[str, str]:

@@ -50,6 +50,7 @@ def examine() -> Iterator[Check]:
     yield from check_site.folders(settings)
     yield from check_site.disk(settings)
     yield check_keys.receipt_keys(settings)
+    yield check_site.mp3()
     checks, rulebook = check_site.database(settings)
     yield from checks
     if rulebook is not None:

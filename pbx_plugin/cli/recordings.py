@@ -9,7 +9,7 @@ from typing import Annotated, Any
 import typer
 
 from pbx_plugin import clock
-from pbx_plugin.cli import speech
+from pbx_plugin.cli import recordings_handing, speech
 from pbx_plugin.cli.calls import Limit, Since, moment
 from pbx_plugin.cli.frame import WIDE, Company, Json, TroubleError, records
 from pbx_plugin.db.views import RecordingView
@@ -17,6 +17,10 @@ from pbx_plugin.services.directory import RefusedError
 from pbx_plugin.settings import load_settings
 
 app = typer.Typer(help="Recordings: what was recorded and where it lies.", no_args_is_help=True, context_settings=WIDE)
+
+for command in (recordings_handing.delete, recordings_handing.expire, recordings_handing.export):
+    app.command()(command)
+app.command(hidden=True)(recordings_handing.undelete)
 
 Name = Annotated[str, typer.Argument(metavar="RECORDING", help="Recording id or its beginning.")]
 

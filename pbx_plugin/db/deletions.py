@@ -121,7 +121,7 @@ class DatabaseDeletions:
             )
             return _count(session, done) == 1
 
-    def change_expiry(self, desk: Desk, recording_id: str, wanted: datetime) -> Recorded:
+    def change_expiry(self, desk: Desk, recording_id: str, wanted: datetime, *, dry_run: bool = False) -> Recorded:
         """Let a recording go at another time (UTC). Audited with before and after; the same again changes nothing.
 
         Raises RefusedError when it may not be so, see :func:`pbx_plugin.domain.handing.wrong_expiry`.
@@ -138,6 +138,8 @@ class DatabaseDeletions:
             wrong = wrong_expiry(kept, wanted, desk.at.date())
             if wrong:
                 raise RefusedError(f"recording {recording_id}: {wrong}")
+            if dry_run:
+                return found
             before = (
                 RecordingRow.expires_at == found.expires_at if found.expires_at else RecordingRow.expires_at.is_(None)
             )

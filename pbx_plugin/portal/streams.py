@@ -9,14 +9,43 @@ from pathlib import Path
 from urllib.parse import quote
 
 import structlog
+from anyio import CancelScope
+from starlette.concurrency import run_in_threadpool
+from starlette.requests import ClientDisconnect
 from starlette.responses import Response, StreamingResponse
+from starlette.types import Receive, Scope, Send
 
+from pbx_plugin.portal.middleware import shown_path
 from pbx_plugin.portal.problems import PageError
 from pbx_plugin.services.handing import Recorded
 from pbx_plugin.services.ranges import UnsatisfiableError, part_of
 from pbx_plugin.storage.opening import open_stored, pieces
 
 log = structlog.get_logger(__name__)
+
+
+class Streamed(StreamingResponse):
+    """Bytes as they come. What makes them is ended with the answer, also when the browser goes away in the middle."""
+
+    def __init__(
+        self,
+        content: Iterator[bytes],
+        status: int = 200,
+        headers: Mapping[str, str] | None = None,
+        media_type: str | None = None,
+    ) -> None:
+        super().__init__(content, status, headers, media_type)
+        self._content = content
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Answer."""
+        try:
+            await super().__call__(scope, receive, send)
+        except ClientDisconnect:
+            log.info("a download was broken off", path=shown_path(scope))
+        finally:
+            with CancelScope(shield=True):
+                await run_in_threadpool(close, self._content)
 
 
 @dataclass(frozen=True)
@@ -49,7 +78,7 @@ class Part:
         if head:
             self.close()
             return Response(None, status, headers, "audio/wav")
-        return StreamingResponse(pieces(self.file, self.first, self.end), status, headers, "audio/wav")
+        return Streamed(pieces(self.file, self.first, self.end), status, headers, "audio/wav")
 
 
 def open_part(archive: Path, recorded: Recorded, asked: str | None, if_range: str | None) -> Part:
@@ -80,7 +109,7 @@ def download(content: Iterator[bytes], name: str, media_type: str, size: int | N
     headers = {"Content-Disposition": disposition(name), "Cache-Control": "private, no-store"}
     if size is not None:
         headers["Content-Length"] = str(size)
-    return StreamingResponse(content, headers=headers, media_type=media_type)
+    return Streamed(content, headers=headers, media_type=media_type)
 
 
 def close(content: Iterator[bytes]) -> None:

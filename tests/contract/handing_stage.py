@@ -61,8 +61,8 @@ class Stage:
 
     def __post_init__(self) -> None:
         self.archive, self.spool = self.folder / "archive", self.folder / "spool"
-        self.archive.mkdir()
-        self.spool.mkdir()
+        self.archive.mkdir(exist_ok=True)
+        self.spool.mkdir(exist_ok=True)
         self.deletions = DatabaseDeletions(self.engine)
         self.handing = DatabaseHanding(self.engine)
         self.links = DatabaseLinks(self.engine)

@@ -43,6 +43,8 @@ def delete(request: Request, viewer: Deleter, form: Filled) -> Response:
     ids = selected(request, viewer, form)
     words = tongue_of(request)
     going, _ = _judged(request, viewer, ids)
+    if not going:
+        return _consequences(request, viewer, ids)
     if form.get("understood") != "yes":
         problem = words.gettext("Tick the box first: what is deleted cannot be brought back.")
         return _consequences(request, viewer, ids, problem)
