@@ -23,6 +23,7 @@ from __future__ import annotations
 
 import hashlib
 import io
+import secrets
 import socket
 import threading
 import wave
@@ -62,9 +63,11 @@ from pbx_plugin.portal import csrf
 from pbx_plugin.portal.cookies import SESSION, VISIT
 from pbx_plugin.portal.runner import build_server, build_site
 from pbx_plugin.services import accounts, people, recording_groups
+from pbx_plugin.services.account_records import Account
 from pbx_plugin.services.accounts import AccountWish, Office
 from pbx_plugin.services.audit import Desk
 from pbx_plugin.services.directory import Person
+from pbx_plugin.services.passwords import Argon2Hasher
 from pbx_plugin.services.signing_in import Visitor
 from pbx_plugin.settings import Paths, Portal, Settings
 
@@ -109,7 +112,10 @@ class PortalStage:
         self.ahead = timedelta(0)
         self._position = 0
         self._clients: list[PortalClient] = []
-        self.site = build_site(self.settings, 0, self.now)
+        site = build_site(self.settings, 0, self.now)
+        # Real hashes of little cost: tests sign in a hundred times.
+        hasher = Argon2Hasher(secrets.token_bytes, memory_kib=64, passes=1)
+        self.site = replace(site, tools=replace(site.tools, hasher=hasher))
         self.engine = self.site.engine
         self.own = self._company(Tenant(TENANT, "Company One", "DK"), 1, ("Anna", "Bo", "Cilla"))
         self.other = self._company(Tenant(OTHER, "Secret Two", "DK"), 2, ("Sven", "Ture", "Ulla"))
@@ -208,9 +214,27 @@ class PortalStage:
         return self.site.signing.sign_in(visitor, company=company.tenant.name, email=email, password=PASSWORD).token
 
     def who(self, role: str) -> tuple[PortalCompany, str]:
-        """Return the company and the e-mail address of a role's account; all have the password ``PASSWORD``."""
+        """Return the company and the e-mail address of a role's account (or of an address), all with ``PASSWORD``."""
+        if "@" in role:
+            return (self.other if role.endswith("@two.example") else self.own), role
         company = self.other if role == "foreign" else self.own
         return company, f"{NAMES[role].lower()}@{'two' if role == 'foreign' else 'one'}.example"
+
+    def account(self, email: str, *, must_change: bool = False, password: str = PASSWORD, **wish: Any) -> Account:
+        """Add an account of its own for a test that changes it, unless there is one: ``…@one.example``.
+
+        Its role is *none* unless ``wish`` says otherwise; without a ``password`` it cannot sign in yet.
+        """
+        company, _ = self.who(email)
+        with self.office(company) as office:
+            found: Account | None = office.store.account_called(company.tenant.id, email)
+            if found is not None:
+                return found
+            account = accounts.add(office, AccountWish(email, email.partition("@")[0].title(), **wish))
+            if password:
+                hashed = office.tools.hasher.hash(password)
+                office.store.set_password(account, hashed, self.now(), must_change=must_change)
+            return account
 
     def viewer(self, role: str) -> Viewer:
         """Return that role's account as access judges it."""
@@ -235,9 +259,9 @@ class PortalStage:
         with socket.create_server(("127.0.0.1", 0)) as listening:
             port = listening.getsockname()[1]
             # From now on links lead to where it answers.
-            self.site = replace(
-                self.site, port=port, tools=replace(self.site.tools, public_url=f"http://127.0.0.1:{port}")
-            )
+            self.url = f"http://127.0.0.1:{port}"
+            address = self.settings.portal.public_url or self.url
+            self.site = replace(self.site, port=port, tools=replace(self.site.tools, public_url=address))
             server = build_server(self.site)
             thread = threading.Thread(target=server.run, kwargs={"sockets": [listening]})
             thread.start()
@@ -301,9 +325,11 @@ class PortalClient:
 
     def __init__(self, url: str, secret: str = "") -> None:
         self.url = url
-        self.http = httpx2.Client(base_url=url, timeout=20, trust_env=False, headers={"Accept": "text/html"})
+        self.http = httpx2.Client(
+            base_url=url, timeout=20, trust_env=False, verify=False, headers={"Accept": "text/html"}
+        )
         if secret:
-            self.http.cookies.set(SESSION, secret)
+            self.http.cookies.set(SESSION, secret, domain="127.0.0.1")
 
     def get(self, path: str, **options: Any) -> httpx2.Response:
         """Open a page; redirects are not followed."""
