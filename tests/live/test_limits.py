@@ -2,18 +2,26 @@
 
 from __future__ import annotations
 
+import json
 import os
 import subprocess
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from uuid import uuid4
 
 import pytest
 from stage import Stage, hang_up, talk, wait_for
 
+from pbx_plugin.clock import now
+from pbx_plugin.db.directory import read_directory
+from pbx_plugin.db.engine import make_engine
 from pbx_plugin.db.views import GapView
+from pbx_plugin.db.webhooks import DatabaseWebhooks
 from pbx_plugin.sandbox.phone import Leg
 from pbx_plugin.sandbox.site_people import WHITELISTED_DDI, ddi_of
+from pbx_plugin.services.audit import Desk
+from pbx_plugin.services.webhooks import Event
 
 HUGE_MB = "999999999"
 SMALL_MB = 3
@@ -147,6 +155,41 @@ def test_a_full_archive_keeps_recordings_in_the_spool_until_there_is_room(
         stage.assert_sides(recording, "201", "caller of a full disk")
         assert stage.settled(number).gaps == ()
         stage.site.recorder.stop()
+
+
+@pytest.fixture
+def alarms(stage: Stage) -> Iterator[Callable[[], list[tuple[str, bool]]]]:
+    """A webhook that wants alarms: each cause that it is told of, and whether that is over. Nothing is sent."""
+    engine = make_engine(stage.site.settings.database, busy_ms=5000)
+    hooks = DatabaseWebhooks(engine)
+    with read_directory(engine) as directory:
+        (tenant,) = directory.tenants()
+    desk = Desk(directory, tenant, "test", now(), lambda: str(uuid4()))
+    hook = hooks.add(desk, "https://hooks.example.com/limits", (Event.ALARM,), "a secret")
+
+    def told() -> list[tuple[str, bool]]:
+        bodies = [json.loads(one.body)["data"] for one in hooks.deliveries(tenant.id, limit=0)]
+        return sorted({(body["cause"], body["until"] is not None) for body in bodies})
+
+    yield told
+    hooks.remove(desk, hook.id)
+    engine.dispose()
+
+
+def test_a_disk_that_fills_is_told_to_who_wants_alarms_and_that_there_is_room_again(
+    stage: Stage, recorder: pytest.MonkeyPatch, alarms: Callable[[], list[tuple[str, bool]]]
+) -> None:
+    recorder.setenv("PBX_PLUGIN_RECORDER__DISK_WARN_MB", HUGE_MB)
+    recorder.setenv("PBX_PLUGIN_RECORDER__DISK_STOP_MB", HUGE_MB)
+    restarted(stage)
+    _, leg = in_a_call(stage, "203", "caller of an alarm")
+    causes = ("a disk is getting full", "a disk is nearly full", "no room: a disk is nearly full")
+    wait_for(lambda: alarms() == [(cause, False) for cause in causes], "alarms", 15.0, lambda: str(alarms()))
+    hang_up(leg)
+    recorder.undo()
+    restarted(stage)
+    both = sorted((cause, over) for cause in causes for over in (False, True))
+    wait_for(lambda: alarms() == both, "the end of the alarms", 15.0, lambda: str(alarms()))
 
 
 def test_nothing_is_left_behind(stage: Stage) -> None:
