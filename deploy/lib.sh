@@ -51,6 +51,27 @@ shown() {
     "$@" >&2 9>&-
 }
 
+# install_packages NAME...: Debian packages, as root; others are told what to type.
+apt_install() {
+    DEBIAN_FRONTEND=noninteractive apt-get -o DPkg::Lock::Timeout=300 -y -qq install --no-install-recommends "$@"
+}
+
+install_packages() {
+    if ! have apt-get; then
+        fail 2 "Missing here: $* (Debian's names). Please install them, then run this again."
+    fi
+    if [ "$(id -u)" -ne 0 ]; then
+        fail 2 "Missing system packages. As root, run: apt-get update && apt-get install --no-install-recommends $*"
+    fi
+    say "Installing system packages: $*"
+    if ! apt_install "$@" >/dev/null 2>&1; then
+        quietly "Refreshing apt's package lists" apt-get -o DPkg::Lock::Timeout=300 -qq update ||
+            fail 1 "apt-get update failed; the reason is above."
+        quietly "Trying again" apt_install "$@" ||
+            fail 1 "These system packages could not be installed: $*. The reason is above."
+    fi
+}
+
 # step COMMAND...: run it so that TERM to this script reaches it, and this script ends only after it has.
 # An interrupt from the keyboard reaches it by itself; sh would have it ignored in the background, env takes that back.
 running=

@@ -47,26 +47,6 @@ missing_packages() {
     fi
 }
 
-apt_install() {
-    DEBIAN_FRONTEND=noninteractive apt-get -o DPkg::Lock::Timeout=300 -y -qq install --no-install-recommends "$@"
-}
-
-install_packages() {
-    if ! have apt-get; then
-        fail 2 "Missing here: $* (Debian's names). Please install them, then run this again."
-    fi
-    if [ "$(id -u)" -ne 0 ]; then
-        fail 2 "Missing system packages. As root, run: apt-get update && apt-get install --no-install-recommends $*"
-    fi
-    say "Installing system packages: $*"
-    if ! apt_install "$@" >/dev/null 2>&1; then
-        quietly "Refreshing apt's package lists" apt-get -o DPkg::Lock::Timeout=300 -qq update ||
-            fail 1 "apt-get update failed; the reason is above."
-        quietly "Trying again" apt_install "$@" ||
-            fail 1 "These system packages could not be installed: $*. The reason is above."
-    fi
-}
-
 install_uv() {
     making=$(mktemp -d "$cache/uv.making.XXXXXX")
     "$python" -m venv "$making" && "$making/bin/python" -m pip install --disable-pip-version-check uv &&
