@@ -135,7 +135,7 @@ class DatabaseSearch:
     def count(self, scope: Scope, search: Search, now: datetime, *, most: int = MOST_COUNTED) -> Counted:
         """Return how many recordings the search finds, whatever its limit; of more than ``most`` only that."""
         with reading(self._engine) as session:
-            question = self._question(session, scope, search, now)
+            question = self._question(session, scope, search, now, counting=True)
             query = select(RecordingRow.id).where(*question.conditions()).limit(most + 1)
             inner = search_plan.hinted(query, question.plan).subquery()
             found = session.scalar(select(func.count()).select_from(inner)) or 0
@@ -171,7 +171,9 @@ class DatabaseSearch:
         zone = self._zone if schedule is None else None
         return Company(tenant_id, country, zone or time_zone(company_zone(schedule, country)) or UTC, schedule)
 
-    def _question(self, session: Session, scope: Scope, search: Search, now: datetime) -> _Question:
+    def _question(
+        self, session: Session, scope: Scope, search: Search, now: datetime, *, counting: bool = False
+    ) -> _Question:
         company = self._company(session, scope.tenant_id)
         oldest = None
         if search.time is not None or search.hours:
@@ -180,7 +182,7 @@ class DatabaseSearch:
         when = times(search, now, company.zone, company.schedule, oldest)
         asked = terms(search, company, when, self._dialect)
         asked += _reach(session, scope)
-        plan = search_plan.choose(session, scope.tenant_id, asked, when.span, search.sort)
+        plan = search_plan.choose(session, scope.tenant_id, asked, when.span, search.sort, counting=counting)
         # Said once more in the words of the one place that decides on access, whatever leads.
         return _Question(
             search, scope.tenant_id, tuple(asked), when.span, plan, (veiled(and_(*access.conditions(scope))),)

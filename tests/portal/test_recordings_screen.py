@@ -18,14 +18,13 @@ Picture = Callable[..., Path]
 def calls(portal_site: PortalStage) -> list[str]:
     """Recordings of today, yesterday and long ago, of everybody."""
     now = portal_site.now()
-    made = [
+    return [
         portal_site.recording("anna", number="+4531200118", at=now - timedelta(minutes=2)),
         portal_site.recording("bo", number="+4531200119", direction="outgoing", at=now - timedelta(minutes=3)),
         portal_site.recording("cilla", number="<b>+4531</b>", at=now - timedelta(minutes=4), seconds=61),
         portal_site.recording("anna", number="+4531200120", at=now - timedelta(days=20)),
         portal_site.recording("sven", company=portal_site.other, at=now - timedelta(minutes=2)),
     ]
-    return made
 
 
 def test_a_superuser_sees_the_company_s_recordings_and_finds_one_by_its_number(
@@ -34,7 +33,6 @@ def test_a_superuser_sees_the_company_s_recordings_and_finds_one_by_its_number(
     page = sign_in("superuser", path="/recordings?period=all")
     expect(page.locator(".rec-row")).to_have_count(4)
     expect(page.get_by_text("4 recordings")).to_be_visible()
-    picture(page, "recordings-superuser")
     page.get_by_role("searchbox", name="Other number").fill("31 20 01 19")
     page.get_by_role("button", name="Search", exact=True).click()
     expect(page.locator(".rec-row")).to_have_count(1)
@@ -42,6 +40,7 @@ def test_a_superuser_sees_the_company_s_recordings_and_finds_one_by_its_number(
     expect(page).to_have_url(f"{page.url.split('/recordings')[0]}/recordings?period=all&number=31+20+01+19")
     page.get_by_title("Without this filter").click()
     expect(page.locator(".rec-row")).to_have_count(4)
+    picture(page, "recordings-superuser")
 
 
 def test_each_sees_only_theirs(calls: list[str], sign_in: SignIn) -> None:
@@ -56,9 +55,11 @@ def test_why_something_was_recorded_is_one_key_away(calls: list[str], sign_in: S
     page.keyboard.press("?")
     panel = page.get_by_role("region", name="Why was this recorded?")
     expect(panel).to_contain_text("user in mode always")
-    picture(page, "recordings-why")
     page.keyboard.press("Escape")
     expect(panel).to_have_count(0)
+    page.keyboard.press("?")
+    expect(panel).to_be_visible()
+    picture(page, "recordings-why", whole=False)
 
 
 def test_on_a_phone_each_recording_is_a_card(calls: list[str], sign_in: SignIn, picture: Picture) -> None:

@@ -47,9 +47,10 @@ def listed(request: Request, viewer: Seer, after: str = "") -> Response:
         problems = error.problems
     with saved_searches(site.engine) as store:
         columns, saved = store.columns(viewer), store.saved(viewer.tenant_id, viewer.account_id)
+    partly = request.headers.get("hx-target") == "found"
     answer = page(
         request,
-        "recordings.html",
+        "recordings_found.html" if partly else "recordings.html",
         status=422 if problems else 200,
         search=search,
         typed=(typed := _typed(request, search)),
@@ -61,7 +62,8 @@ def listed(request: Request, viewer: Seer, after: str = "") -> Response:
         choices=view.choices(site.engine, scope(viewer)),
         **_shown(site, viewer, search, found, columns),
     )
-    if request.headers.get("hx-request") and not problems:
+    answer.headers["Vary"] = "HX-Target"
+    if partly and not problems:
         answer.headers["HX-Push-Url"] = view.address(search)
     return answer
 
