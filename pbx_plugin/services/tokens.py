@@ -34,6 +34,7 @@ class Scope(StrEnum):
     POLICY_APPLY = "policy:apply"
     CALLS_READ = "calls:read"
     RECORDINGS_READ = "recordings:read"
+    RECORDINGS_DELETE = "recordings:delete"
     AUDIO_READ = "audio:read"
     TAGS_WRITE = "tags:write"
     NOTES_WRITE = "notes:write"

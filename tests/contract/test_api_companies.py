@@ -56,6 +56,7 @@ BODIES: dict[str, Any] = {
     "PUT /v1/calls/{call}/pause": {"user": "101", "wanted": "on"},
     "POST /v1/calls/{call}/withdrawal": {"user": "101"},
     "POST /v1/recordings/{recording}/notes": {"text": "heard"},
+    "PUT /v1/recordings/{recording}/expiry": {"expires_at": "2026-12-24T00:00:00Z"},
     "POST /v1/webhooks": {"url": "https://new.example.com/", "events": ["stored"]},
 }
 """A body for every route that takes one; foreign references in bodies are tried below."""

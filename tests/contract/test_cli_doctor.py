@@ -98,6 +98,7 @@ def test_with_nothing_running_the_doctor_says_what_to_start(site: Site) -> None:
     found = checks(site)
     assert healths(found) == {
         "configuration": "ok",
+        "MP3": "ok",
         "state folder": "ok",
         "archive": "ok",
         "journal": "ok",
