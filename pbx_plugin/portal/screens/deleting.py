@@ -12,7 +12,7 @@ from starlette.responses import Response
 
 from pbx_plugin.bootstrap import build_eraser
 from pbx_plugin.domain.access import Action, Viewer, scope
-from pbx_plugin.domain.handing import Deletable, obstacle
+from pbx_plugin.domain.handing import Deletable, Obstacle, obstacle
 from pbx_plugin.domain.retention import latest_expiry, tomorrow_after
 from pbx_plugin.portal.door import Needs
 from pbx_plugin.portal.handing import Hands, desk_of, form_of, selected
@@ -29,6 +29,21 @@ Keeper = Annotated[Viewer, Depends(Needs(Action.CHANGE_EXPIRY))]
 Filled = Annotated[FormData, Depends(form_of)]
 Text = Annotated[str, Form(max_length=100)]
 SHOWN = 20
+
+
+def _(message: str) -> str:
+    """Mark a sentence for translation; it is translated where it is shown."""
+    return message
+
+
+WHY = {
+    Obstacle.FORBIDDEN: _("Your company forbids deleting by hand: recordings go when they expire."),
+    Obstacle.PROTECTED: _("Recordings of calls to this number cannot be deleted by hand. They go when they expire."),
+    Obstacle.HELD: _("It is under a legal hold, which must be released first."),
+    Obstacle.GOING_ON: _("It is not stored yet. Delete it when the call has ended."),
+    Obstacle.DELETED: _("It was deleted already."),
+    Obstacle.ASKED: _("Somebody has asked for it already: another superuser confirms or refuses."),
+}
 
 
 @router.post("/selection/delete")
@@ -149,7 +164,7 @@ def _judged(request: Request, viewer: Viewer, ids: Sequence[str]) -> tuple[list[
             if why is None:
                 going.append(found)
             else:
-                staying.append((found, why.value))
+                staying.append((found, WHY[why]))
     return going, staying
 
 
