@@ -72,6 +72,8 @@ def two_companies(session: Session) -> None:
         session.add(row)
         session.add(recording(who, company, who))
     session.add(recording("nobody", ACME, ""))
+    # Nothing keeps a journal from naming another company's user: the company decides all the same.
+    session.add(recording("strayed", GLOBEX, "bo"))
     session.flush()
     for who, (company, _, member, above) in PEOPLE.items():
         for groups, role in ((member, GroupRole.MEMBER), (above, GroupRole.SUPERVISOR)):

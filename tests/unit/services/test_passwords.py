@@ -6,6 +6,8 @@ import secrets
 from concurrent.futures import ThreadPoolExecutor
 
 import pytest
+from argon2 import PasswordHasher
+from pytest_mock import MockerFixture
 
 from pbx_plugin.services.passwords import LANES, MEMORY_KIB, PASSES, Argon2Hasher, is_among
 
@@ -36,6 +38,16 @@ def test_signs_that_are_composed_otherwise_are_the_same_password(quick: Argon2Ha
 @pytest.mark.parametrize("broken", ["", "junk", "$argon2id$", "$argon2id$v=19$m=8,t=1,p=1$AAAA$", "$2b$12$abc", "ø"])
 def test_a_broken_hash_is_nobodys(quick: Argon2Hasher, broken: str) -> None:
     assert not quick.matches("Blue-7-kettle", broken)
+
+
+@pytest.mark.parametrize("hashed", ["", "junk", None])
+def test_an_account_without_a_password_takes_as_long_as_one_with_one(
+    quick: Argon2Hasher, hashed: str | None, mocker: MockerFixture
+) -> None:
+    known = quick.hash("Blue-7-kettle")
+    looking = mocker.spy(PasswordHasher, "verify")
+    assert not quick.matches("Wrong-1-kettle", known if hashed is None else hashed)
+    assert looking.call_count == 1
 
 
 @pytest.mark.parametrize("password", ["\ud800", "\x00", "a" * 10**6, "\U0001f600" * 300])
