@@ -89,6 +89,13 @@ def check_comment(comment: str) -> None:
 def roll_back(desk: Desk, number: int, *, comment: str = "", acknowledged: bool = False) -> Outcome:
     """Put an earlier version's content in force again, as a new version. Raises RefusedError as :func:`apply` does."""
     document = document_of(desk, find(desk, number))
+    try:
+        read(desk, document)
+    except RefusedError as error:
+        raise RefusedError(
+            f"version {number} speaks of what is gone ({error}): make a draft of it with 'pbx-plugin policy draft new "
+            f"NAME --from {number}', take that out, and apply it with --anyway"
+        ) from error
     return apply(desk, document, comment=comment or f"back to version {number}", acknowledged=acknowledged)
 
 

@@ -104,13 +104,13 @@ class Company:
 class ApiStage:
     """A served site; ``asked`` is what reached the recorder, ``answer`` is what it does about it."""
 
-    def __init__(self, folder: Path, database: Path, **limits: Any) -> None:
+    def __init__(self, folder: Path, database: Path | str, **limits: Any) -> None:
         self.folder = folder
         self.archive = folder / "archive"
         self.archive.mkdir()
         limits = {"token_rate": 1e6, "token_burst": 10**6, "address_rate": 1e6, "address_burst": 10**6} | limits
         self.settings = Settings(
-            database=f"sqlite:///{database}",
+            database=database if isinstance(database, str) else f"sqlite:///{database}",
             paths=Paths(state=folder, archive=self.archive, spool=folder / "spool"),
             api=Api(port=0, **limits),
             webhooks=Webhooks(own_networks=(ip_network("127.0.0.0/8"),), patience=1.0),

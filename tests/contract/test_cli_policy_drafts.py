@@ -169,6 +169,27 @@ def test_what_a_draft_speaks_of_may_be_gone_when_it_is_applied(site: Site) -> No
     site.does("policy", "draft", "apply")
 
 
+def test_going_back_to_what_speaks_of_something_gone_is_told_with_a_way_out(site: Site) -> None:
+    site.does("groups", "add", "passing", "655", "--kind", "ring-group")
+    site.does("policy", "draft", "new")
+    site.does("policy", "draft", "set", "groups.passing=always (whitelisted)", "pause_seconds=60")
+    site.does("policy", "draft", "apply")
+    site.does("policy", "rollback", "0")
+    site.does("policy", "rollback", "1", "--dry-run")
+    site.does("policy", "rollback", "2")  # going back to what was gone back to changes nothing
+    assert site.does("policy", "show", "--json").data["number"] == 2
+    site.does("groups", "remove", "passing")
+    said = site("policy", "rollback", "1")
+    assert said.code == 2
+    assert "version 1 speaks of what is gone" in said.err
+    assert "policy draft new NAME --from 1" in said.err
+    site.does("policy", "draft", "new", "back", "--from", "1")
+    (gone,) = site.does("policy", "draft", "show", "--json").data["policy"]["groups"]
+    site.does("policy", "draft", "set", f"groups.{gone}=")
+    site.does("policy", "draft", "apply", "--anyway")
+    assert site.does("policy", "show", "--json").data["policy"]["pause_seconds"] == 60
+
+
 @pytest.mark.parametrize(
     ("words", "complaint"),
     [

@@ -33,7 +33,9 @@ def test_a_number_that_says_a_header_of_its_own_is_not_believed() -> None:
         conversation(headers="agi_uniqueid: 1.7\nagi_callerid: 1\nagi_uniqueid: 99.9\n")
 
 
-@pytest.mark.parametrize("headers", ["hello\n", "".join(f"agi_x{n}: 1\n" for n in range(300)), "agi_x: " + "x" * 20_000 + "\n"])
+@pytest.mark.parametrize(
+    "headers", ["hello\n", "".join(f"agi_x{n}: 1\n" for n in range(300)), "agi_x: " + "x" * 20_000 + "\n"]
+)
 def test_what_is_no_agi_request_is_refused(headers: str) -> None:
     with pytest.raises(AgiProtocolError):
         conversation(headers=headers)
