@@ -226,7 +226,8 @@ def _shown(column: Any) -> Any:
 
 def _is_number(column: Any, asked: NumberAsked, dialect: str) -> Condition:
     if asked.keys:
-        return column == asked.keys[0] if len(asked.keys) == 1 else column.in_(asked.keys)
+        found: Condition = column == asked.keys[0] if len(asked.keys) == 1 else column.in_(asked.keys)
+        return found
     ways = [_begins(column, beginning, dialect) for beginning in asked.beginnings]
     return or_(false(), *ways)
 
@@ -307,15 +308,16 @@ def _api_tag(value: str, company: Company) -> Term:
     by_alias = select(CallAliasRow.call_id).join(CallTagRow, CallTagRow.name == CallAliasRow.linkedid).where(*tagged)
     calls = select(CallTagRow.name).where(*tagged).union(by_alias)
     plain = RecordingRow.call_id.in_(calls)
-    names = select(CallAliasRow.linkedid).where(CallAliasRow.call_id == RecordingRow.call_id)
-    one = (
+    own = select(literal(1)).where(*tagged, CallTagRow.name == RecordingRow.call_id).limit(1).correlate(RecordingRow)
+    of_alias = (
         select(literal(1))
-        .where(*tagged, or_(CallTagRow.name == RecordingRow.call_id, CallTagRow.name.in_(names)))
+        .where(*tagged, CallTagRow.name == CallAliasRow.linkedid, CallAliasRow.call_id == RecordingRow.call_id)
         .limit(1)
         .correlate(RecordingRow)
     )
+    probe = func.coalesce(own.scalar_subquery(), of_alias.scalar_subquery(), 0) == 1
     count = select(CallTagRow.name).where(*tagged)
-    return Term("api_tag", plain, func.coalesce(one.scalar_subquery(), 0) == 1, "ix_recording_call_id", count=count)
+    return Term("api_tag", plain, probe, "ix_recording_call_id", count=count)
 
 
 def _words(words: Sequence[Word], company: Company, dialect: str) -> Term:

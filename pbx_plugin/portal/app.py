@@ -22,6 +22,7 @@ from pbx_plugin.portal.problems import ElsewhereError, PageError
 from pbx_plugin.portal.screens import (
     account,
     accounts,
+    calls,
     deleting,
     first_steps,
     handing,
@@ -51,6 +52,7 @@ SCREENS: Final[tuple[APIRouter, ...]] = (
     second_factor.router,
     recording.router,
     recordings.router,
+    calls.router,
     links.router,
     account.router,
     accounts.router,
