@@ -56,7 +56,7 @@ def signed_in(request: Request) -> Viewer:
     standing = standing_of(request)
     if standing is not None and standing.stage is Stage.OPEN:
         return standing.viewer
-    way = way_in(request) if standing is None else ElsewhereError(STAGES[standing.stage])
+    way = way_in(request, SIGN_IN if standing is None else STAGES[standing.stage])
     if request.headers.get("sec-fetch-mode", "navigate") != "navigate" and not request.headers.get("hx-request"):
         raise PageError(401)
     raise way
@@ -79,11 +79,11 @@ class Needs:
         return viewer
 
 
-def way_in(request: Request) -> ElsewhereError:
-    """Return the way to the sign-in page, and from there back to what was asked for."""
+def way_in(request: Request, page: str = SIGN_IN) -> ElsewhereError:
+    """Return the way to a page on the way in, and from there back to what was asked for."""
     asked = request.url.path + (f"?{request.url.query}" if request.url.query else "")
     back = request.method in ("GET", "HEAD") and asked != "/" and not request.headers.get("hx-request")
-    return ElsewhereError(f"{SIGN_IN}?next={quote(local(asked), safe='')}" if back else SIGN_IN)
+    return ElsewhereError(f"{page}?next={quote(local(asked), safe='')}" if back else page)
 
 
 def local(path: str) -> str:

@@ -57,19 +57,30 @@ def chromium() -> Iterator[Browser]:
 def sign_in(portal_site: PortalStage, chromium: Browser) -> Iterator[SignIn]:
     """Open a browser of its own for somebody: ``sign_in("own")`` returns their page, at the portal's first one.
 
+    In place of a role there may be the address of an account that the test made (``portal_site.account(...)``).
+
     ``dark`` and ``phone`` are how they look at it. Whatever the page complains about (a script's error, something that
     the Content-Security-Policy stopped, a file that is not there) fails the test, unless ``page.complaints`` is
     cleared.
     """
     opened: list[tuple[BrowserContext, list[str]]] = []
 
-    def open_for(role: str, *, dark: bool = False, phone: bool = False, path: str = "/", language: str = "en") -> Page:
+    def open_for(
+        role: str,
+        *,
+        dark: bool = False,
+        phone: bool = False,
+        path: str = "/",
+        language: str = "en",
+        scripts: bool = True,
+    ) -> Page:
         context = chromium.new_context(
             base_url=portal_site.url,
             color_scheme="dark" if dark else "light",
             viewport={"width": 390, "height": 844} if phone else {"width": 1280, "height": 900},
             locale=language,
             has_touch=phone,
+            java_script_enabled=scripts,
         )
         context.set_default_timeout(PATIENCE_MS)
         secret = portal_site.session(role)
