@@ -115,7 +115,7 @@ def remove(desk: Desk, person: Person) -> Person:
     Their extension, devices and direct numbers become free. Raises RefusedError while a consent number sends callers
     to them.
     """
-    refuse_if_asked_for(desk, {person.id})
+    refuse_if_asked_for(desk, [person])
     for group in desk.directory.groups(desk.tenant.id):
         members = list(desk.directory.members(group.id))
         if person.id in members:
@@ -134,11 +134,17 @@ def remove(desk: Desk, person: Person) -> Person:
     return gone
 
 
-def refuse_if_asked_for(desk: Desk, leaving: Collection[str]) -> None:
-    """Raise RefusedError when a consent number sends callers to one of these users (ids)."""
+def refuse_if_asked_for(desk: Desk, leaving: Sequence[Person]) -> None:
+    """Raise RefusedError when a consent number sends callers to one of these users."""
+    by_id = {person.id: person for person in leaving}
     for consent in desk.directory.consent_numbers(desk.tenant.id):
-        if {consent.yes_user_id, consent.no_user_id} & set(leaving):
-            raise RefusedError(f"consent number {consent.number} sends callers to this user: change that first")
+        for answer, user_id in (("yes", consent.yes_user_id), ("no", consent.no_user_id)):
+            if user_id in by_id:
+                who = f"{by_id[user_id].extension} {by_id[user_id].name}"
+                raise RefusedError(
+                    f"consent number {consent.number} sends callers who say {answer} to user {who}: change that first, "
+                    f"with 'pbx-plugin numbers set-consent {consent.number}'"
+                )
 
 
 def enrol(desk: Desk, person: Person, mode: Mode | None = None) -> Person:

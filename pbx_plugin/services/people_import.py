@@ -66,7 +66,7 @@ def import_users(desk: Desk, table: Table, options: Options, tick: Tick = silent
     for person in leaving:
         left = replace(person, removed=True, enrolled=False, extension="", ddi="", devices=())
         site.wanted[person.id] = _Wanted(left, (), person, site.names.ddis.get(person.id, ()))
-    people.refuse_if_asked_for(desk, {person.id for person in leaving})
+    people.refuse_if_asked_for(desk, leaving)
     _check(desk, table, site)
     moved = [one for one in site.wanted.values() if one.person != one.before or one.ddis != one.ddis_before]
     diff.unchanged += len(site.wanted) - len(moved)

@@ -158,6 +158,27 @@ def test_only_a_word_removes_who_is_not_in_the_file(site: Site, tmp_path: Path) 
     assert (gone[0]["name"], gone[0]["enrolled"]) == ("Bo", False)
 
 
+@pytest.mark.parametrize("answer", ["yes", "no"])
+def test_whom_a_consent_number_needs_is_not_taken_away_by_a_file(site: Site, tmp_path: Path, answer: str) -> None:
+    others = {"yes": "quiet", "no": "quiet"} | {answer: "user:102"}
+    site.does("numbers", "add-consent", "810", "--yes", others["yes"], "--no", others["no"])
+    site.does("groups", "add", "spare", "655", "--kind", "ring-group")
+    targets = {"yes": "spare", "no": "spare"} | {answer: "quiet"}
+    site.does("numbers", "add-consent", "811", "--yes", targets["yes"], "--no", targets["no"])
+    before = site.rows()
+    for what, text, complaint in (
+        ("users", "extension,name\n101,Anna\n", f"consent number 810 sends callers who say {answer} to user 102 Bo"),
+        ("groups", "name\nsales\nspare\n", "sends callers to 'quiet'"),
+    ):
+        file = tmp_path / f"{what}.csv"
+        file.write_text(text)
+        said = site(what, "import", str(file), "--deactivate-missing")
+        assert (said.code, complaint in said.err) == (2, True), said.err
+    said = site("users", "remove", "102")
+    assert (said.code, "user 102 Bo" in said.err) == (2, True)
+    assert site.rows() == before
+
+
 def test_two_users_change_places_in_one_file(site: Site, tmp_path: Path) -> None:
     anna, bo = people(site)["101"], people(site)["102"]
     text = f"id,extension,devices,ddis\n{anna['id']},102,PJSIP/102,\n{bo['id']},101,PJSIP/101,33445566\n"
