@@ -22,6 +22,7 @@ from pbx_plugin.cli import (
     departments,
     dialplan,
     doctor,
+    evaluation,
     exclude,
     groups,
     imports,
@@ -34,6 +35,7 @@ from pbx_plugin.cli import (
     prompts,
     recording_groups,
     recordings,
+    recordings_working,
     sandbox,
     speech,
     tokens,
@@ -82,9 +84,11 @@ _GROUPS = {
     "tokens": tokens.app,
     "webhooks": webhooks.app,
     "audit": audit.app,
+    "evaluation": evaluation.app,
     "sandbox": sandbox.app,
 }
 users_told.add_commands(users.app)
+recordings_working.add_commands(recordings.app)
 consent.app.add_typer(consent_keys.app, name="keys")
 users_asterisk.add_commands(users.app)
 for _table, _what in (

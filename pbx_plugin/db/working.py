@@ -44,6 +44,11 @@ class SqlWork:
         self._session = session
 
     @property
+    def engine(self) -> Engine:
+        """The database, for reads beside this transaction."""
+        return self._session.get_bind().engine
+
+    @property
     def directory(self) -> SqlDirectory:
         """The directory in the same transaction, for a desk."""
         return SqlDirectory(self._session)

@@ -58,7 +58,7 @@ def shown(request: Request, viewer: Signed, recording: UUID) -> Response:
     hands = Hands(request)
     found = hands.recorded(viewer, str(recording))
     if found.state in LIVE:
-        return page(request, "recording_live.html", recorded=found, **_of(hands, viewer, found))
+        return page(request, "recording_live.html", **_of(hands, viewer, found))
     return page(request, "recording.html", **_of(hands, viewer, found), **_evaluation(request, viewer, found))
 
 
