@@ -9,7 +9,6 @@ from datetime import datetime
 
 from sqlalchemy import Engine
 
-from pbx_plugin.db.accounts import DatabaseAccounts
 from pbx_plugin.db.apply import DatabaseApply
 from pbx_plugin.db.deletions import DatabaseDeletions
 from pbx_plugin.db.engine import make_engine
@@ -20,7 +19,6 @@ from pbx_plugin.services.account_records import Tools
 from pbx_plugin.services.deleting import resume
 from pbx_plugin.services.passwords import Argon2Hasher
 from pbx_plugin.services.ports import Recall, RulebookSource, StoreUnavailableError
-from pbx_plugin.services.signing_in import SigningIn
 from pbx_plugin.settings import Settings
 from pbx_plugin.storage.erase_deleted import ArchiveEraser
 from pbx_plugin.storage.journal import FileJournal, drain_orphans
@@ -69,11 +67,6 @@ def build_account_tools(settings: Settings) -> Tools:
         new_id=lambda: str(uuid.uuid4()),
         public_url=(portal.public_url or f"http://{portal.host}:{portal.port}").rstrip("/"),
     )
-
-
-def build_signing_in(settings: Settings, engine: Engine) -> SigningIn:
-    """Return the steps of signing in to the portal, for any number of threads."""
-    return SigningIn(DatabaseAccounts(engine), build_account_tools(settings))
 
 
 def build_prompts(settings: Settings) -> PromptLibrary:

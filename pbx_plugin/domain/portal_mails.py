@@ -1,4 +1,4 @@
-"""What accounts of the portal are mailed: an invitation, a link to set a new password, and that it was changed.
+"""What accounts of the portal are mailed: an invitation, a link to set a new password, and what was changed.
 
 Names come from forms and files: they are cut to one harmless line before they stand in a mail.
 """
@@ -9,6 +9,7 @@ import re
 import unicodedata
 from dataclasses import dataclass
 from datetime import timedelta
+from enum import StrEnum
 
 from pbx_plugin.domain.notices import CODE_MARK
 from pbx_plugin.domain.signing import LinkPurpose
@@ -27,11 +28,21 @@ class MailText:
     body: str
 
 
+class Change(StrEnum):
+    """What somebody is told about when it was changed, so that they notice when it was not they who did."""
+
+    PASSWORD = "password"  # noqa: S105  (the name of a change)
+    FACTOR_ON = "second factor on"
+    FACTOR_OFF = "second factor off"
+    ADDRESS = "address"
+
+
 @dataclass(frozen=True, slots=True)
 class _Words:
     invitation: tuple[str, str]
     reset: tuple[str, str]
-    changed: tuple[str, str]
+    changed: dict[Change, tuple[str, str]]
+    letter: str
     hours: str
     minutes: str
 
@@ -49,11 +60,29 @@ _WORDS = {
             "Dear {name},\n\nsomebody, probably you, asked for a new password for {email}.\n\nChoose it here, within "
             "{time}:\n\n{link}\n\nThe link works once. If it was not you, do nothing: your password stays as it is.",
         ),
-        (
-            "Your password was changed",
-            "Dear {name},\n\nthe password of {email} for {company}'s recordings was changed, and you were signed out "
-            "everywhere else.\n\nIf it was not you, tell whoever looks after the recordings at once.",
-        ),
+        {
+            Change.PASSWORD: (
+                "Your password was changed",
+                "the password of {email} for {company}'s recordings was changed, and you were signed out "
+                "everywhere else.",
+            ),
+            Change.FACTOR_ON: (
+                "Your second factor was set up",
+                "a second factor was set up for {email}: signing in to {company}'s recordings asks for a "
+                "code from now on.",
+            ),
+            Change.FACTOR_OFF: (
+                "Your second factor was removed",
+                "the second factor of {email} was removed: {company}'s recordings ask for the password alone.",
+            ),
+            Change.ADDRESS: (
+                "Your address was changed",
+                "your account for {company}'s recordings is no longer called {email}: it was given "
+                "another e-mail address.",
+            ),
+        },
+        "Dear {name},\n\n{told}\n\nIf it was not you, and nobody told you, tell whoever looks "
+        "after the recordings at once.",
         "{n} hours",
         "{n} minutes",
     ),
@@ -70,11 +99,27 @@ _WORDS = {
             "for {time}:\n\n{link}\n\nLinket virker én gang. Hvis det ikke var dig, skal du ikke gøre noget: din "
             "adgangskode forbliver den samme.",
         ),
-        (
-            "Din adgangskode er ændret",
-            "Kære {name}\n\nAdgangskoden for {email} til {company}s optagelser er ændret, og du er logget ud alle "
-            "andre steder.\n\nHvis det ikke var dig, så sig det straks til den, der står for optagelserne.",
-        ),
+        {
+            Change.PASSWORD: (
+                "Din adgangskode er ændret",
+                "Adgangskoden for {email} til {company}s optagelser er ændret, og du er logget ud alle andre steder.",
+            ),
+            Change.FACTOR_ON: (
+                "Din anden faktor er sat op",
+                "Der er sat en anden faktor op for {email}: fra nu af skal du bruge en kode for at logge "
+                "ind på {company}s optagelser.",
+            ),
+            Change.FACTOR_OFF: (
+                "Din anden faktor er fjernet",
+                "Den anden faktor for {email} er fjernet: {company}s optagelser spørger nu kun om adgangskoden.",
+            ),
+            Change.ADDRESS: (
+                "Din adresse er ændret",
+                "Din konto til {company}s optagelser hedder ikke længere {email}: den har fået en anden e-mailadresse.",
+            ),
+        },
+        "Kære {name}\n\n{told}\n\nHvis det ikke var dig, og ingen har sagt det til dig, så sig "
+        "det straks til den, der står for optagelserne.",
         "{n} timer",
         "{n} minutter",
     ),
@@ -91,11 +136,28 @@ _WORDS = {
             "{time}:\n\n{link}\n\nLänken fungerar en gång. Om det inte var du behöver du inte göra något: ditt "
             "lösenord förblir detsamma.",
         ),
-        (
-            "Ditt lösenord har ändrats",
-            "Hej {name},\n\nlösenordet för {email} till {company}s inspelningar har ändrats, och du har loggats ut "
-            "överallt annars.\n\nOm det inte var du, säg genast till den som ansvarar för inspelningarna.",
-        ),
+        {
+            Change.PASSWORD: (
+                "Ditt lösenord har ändrats",
+                "Lösenordet för {email} till {company}s inspelningar har ändrats, och du har loggats ut "
+                "överallt annars.",
+            ),
+            Change.FACTOR_ON: (
+                "Din andra faktor är på plats",
+                "En andra faktor har lagts till för {email}: från och med nu behövs en kod för att logga "
+                "in till {company}s inspelningar.",
+            ),
+            Change.FACTOR_OFF: (
+                "Din andra faktor är borttagen",
+                "Den andra faktorn för {email} är borttagen: {company}s inspelningar frågar nu bara efter lösenordet.",
+            ),
+            Change.ADDRESS: (
+                "Din adress har ändrats",
+                "Ditt konto för {company}s inspelningar heter inte längre {email}: det har fått en annan e-postadress.",
+            ),
+        },
+        "Hej {name},\n\n{told}\n\nOm det inte var du, och ingen har sagt det till dig, säg "
+        "genast till den som ansvarar för inspelningarna.",
         "{n} timmar",
         "{n} minuter",
     ),
@@ -112,11 +174,30 @@ _WORDS = {
             "het hier, binnen {time}:\n\n{link}\n\nDe link werkt één keer. Was u het niet, dan hoeft u niets te doen: "
             "uw wachtwoord blijft zoals het is.",
         ),
-        (
-            "Uw wachtwoord is gewijzigd",
-            "Beste {name},\n\nhet wachtwoord van {email} voor de opnamen van {company} is gewijzigd, en u bent overal "
-            "elders uitgelogd.\n\nWas u het niet, meld het dan meteen aan degene die de opnamen beheert.",
-        ),
+        {
+            Change.PASSWORD: (
+                "Uw wachtwoord is gewijzigd",
+                "Het wachtwoord van {email} voor de opnamen van {company} is gewijzigd, en u bent overal "
+                "elders uitgelogd.",
+            ),
+            Change.FACTOR_ON: (
+                "Uw tweede factor is ingesteld",
+                "Voor {email} is een tweede factor ingesteld: vanaf nu vraagt het inloggen bij de "
+                "opnamen van {company} om een code.",
+            ),
+            Change.FACTOR_OFF: (
+                "Uw tweede factor is verwijderd",
+                "De tweede factor van {email} is verwijderd: de opnamen van {company} vragen alleen nog "
+                "om het wachtwoord.",
+            ),
+            Change.ADDRESS: (
+                "Uw adres is gewijzigd",
+                "Uw account voor de opnamen van {company} heet niet langer {email}: het heeft een ander "
+                "e-mailadres gekregen.",
+            ),
+        },
+        "Beste {name},\n\n{told}\n\nWas u het niet, en heeft niemand het u verteld, meld het dan "
+        "meteen aan degene die de opnamen beheert.",
         "{n} uur",
         "{n} minuten",
     ),
@@ -133,12 +214,30 @@ _WORDS = {
             "es hier, innerhalb von {time}:\n\n{link}\n\nDer Link gilt einmal. Falls Sie es nicht waren, brauchen Sie "
             "nichts zu tun: Ihr Passwort bleibt, wie es ist.",
         ),
-        (
-            "Ihr Passwort wurde geändert",
-            "Guten Tag {name},\n\ndas Passwort von {email} für die Aufnahmen von {company} wurde geändert, und Sie "
-            "wurden überall sonst abgemeldet.\n\nFalls Sie es nicht waren, sagen Sie sofort der Person Bescheid, die "
-            "für die Aufnahmen zuständig ist.",
-        ),
+        {
+            Change.PASSWORD: (
+                "Ihr Passwort wurde geändert",
+                "Das Passwort von {email} für die Aufnahmen von {company} wurde geändert, und Sie wurden "
+                "überall sonst abgemeldet.",
+            ),
+            Change.FACTOR_ON: (
+                "Ihr zweiter Faktor wurde eingerichtet",
+                "Für {email} wurde ein zweiter Faktor eingerichtet: Ab jetzt fragt die Anmeldung bei den "
+                "Aufnahmen von {company} nach einem Code.",
+            ),
+            Change.FACTOR_OFF: (
+                "Ihr zweiter Faktor wurde entfernt",
+                "Der zweite Faktor von {email} wurde entfernt: Die Aufnahmen von {company} fragen nur "
+                "noch nach dem Passwort.",
+            ),
+            Change.ADDRESS: (
+                "Ihre Adresse wurde geändert",
+                "Ihr Konto für die Aufnahmen von {company} heißt nicht mehr {email}: Es hat eine andere "
+                "E-Mail-Adresse bekommen.",
+            ),
+        },
+        "Guten Tag {name},\n\n{told}\n\nFalls Sie es nicht waren und niemand es Ihnen gesagt "
+        "hat, sagen Sie sofort der Person Bescheid, die für die Aufnahmen zuständig ist.",
         "{n} Stunden",
         "{n} Minuten",
     ),
@@ -164,10 +263,12 @@ def link_mail(
     )
 
 
-def changed_mail(language: str, *, name: str, email: str, company: str) -> MailText:
-    """Return the mail that says that a password was changed."""
+def changed_mail(change: Change, language: str, *, name: str, email: str, company: str) -> MailText:
+    """Return the mail that says that something by which somebody signs in was changed."""
     spoken, words = _spoken(language)
-    return _filled(spoken, words.changed, {"name": name, "email": email, "company": company}, {})
+    subject, told = words.changed[change]
+    body = words.letter.replace("{told}", told)
+    return _filled(spoken, (subject, body), {"name": name, "email": email, "company": company}, {})
 
 
 def _spoken(language: str) -> tuple[str, _Words]:

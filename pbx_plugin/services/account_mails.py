@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from datetime import timedelta
 
-from pbx_plugin.domain.portal_mails import MailText, changed_mail, link_mail
+from pbx_plugin.domain.portal_mails import Change, MailText, changed_mail, link_mail
 from pbx_plugin.domain.signing import LinkPurpose, Rules
 from pbx_plugin.services.account_records import Account, AccountLink, AccountStore, Tools, token_digest
 from pbx_plugin.services.audit import Desk
@@ -64,10 +64,15 @@ def fresh_link(
     return token
 
 
-def tell_changed(desk: Desk, store: AccountStore, account: Account) -> None:
-    """Mail that the password was changed. Nothing takes this mail back: whoever changed it must not be able to."""
-    text = changed_mail(account.language, name=account.name, email=account.email, company=desk.tenant.name)
-    store.add_mails([_mail(desk, account, text, about="", secret=None)])
+def tell_changed(desk: Desk, store: AccountStore, account: Account, change: Change) -> None:
+    """Mail that something was changed by which somebody signs in, where the company's rules have it so.
+
+    Nothing takes this mail back: whoever changed it must not be able to. ``account`` is as it was before, so that a
+    changed address is told to the old one.
+    """
+    if store.rules(desk.tenant.id).confirm_by_mail:
+        words = changed_mail(change, account.language, name=account.name, email=account.email, company=desk.tenant.name)
+        store.add_mails([_mail(desk, account, words, about="", secret=None)])
 
 
 def _mail(desk: Desk, account: Account, text: MailText, *, about: str, secret: str | None) -> Mail:

@@ -11,10 +11,10 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from pbx_plugin.domain.access import Role, Viewer
-from pbx_plugin.domain.portal_mails import LANGUAGES
+from pbx_plugin.domain.portal_mails import LANGUAGES, Change
 from pbx_plugin.domain.signing import LinkPurpose, email_key, flaws
 from pbx_plugin.services import numbering, people, recording_groups
-from pbx_plugin.services.account_mails import fresh_link
+from pbx_plugin.services.account_mails import fresh_link, tell_changed
 from pbx_plugin.services.account_records import Account, AccountStore, Tools, token_digest
 from pbx_plugin.services.audit import Desk, changed
 from pbx_plugin.services.directory import RefusedError
@@ -95,6 +95,7 @@ def change(office: Office, account: Account, wish: AccountWish) -> Account:
         end_all_sessions(office.store, account)
     if wanted.email != account.email:
         _end_links(office, account)
+        tell_changed(office.desk, office.store, account, Change.ADDRESS)
     office.desk.note("account changed", account.id, **changed(plain(account), plain(wanted)))
     return wanted
 
@@ -153,6 +154,7 @@ def drop_factor(office: Office, account: Account) -> None:
     office.store.set_factor(account, "", None)
     end_all_sessions(office.store, account)
     office.desk.note("second factor taken away", account.id, email=account.email)
+    tell_changed(office.desk, office.store, account, Change.FACTOR_OFF)
 
 
 def set_first_password(office: Office, account: Account, password: str) -> None:

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from pbx_plugin.domain.portal_mails import Change
 from pbx_plugin.domain.signing import Stage
 from pbx_plugin.services import second_factor, tries
+from pbx_plugin.services.account_mails import tell_changed
 from pbx_plugin.services.account_records import Account, AccountStore, SealError
 from pbx_plugin.services.accounts import account_try_key, factor_try_key
 from pbx_plugin.services.signing_records import FactorOffer, FactorSet, Grant, Standing, Visitor, WrongError
@@ -81,6 +83,7 @@ class FactorSteps(Steps):
                 store.set_recovery_codes(now.account, [second_factor.recovery_digest(one) for one in codes])
                 desk = self._desk(store, now.tenant, now.viewer.actor, visitor.at)
                 desk.note("second factor set up", now.account.id, address=visitor.address[:64])
+                tell_changed(desk, store, now.account, Change.FACTOR_ON)
                 return FactorSet(self._renewed(store, now.session, visitor, factor_at=visitor.at), codes)
         raise WrongError
 
@@ -93,6 +96,8 @@ class FactorSteps(Steps):
             store.set_factor(standing.account, "", None)
             desk = self._desk(store, now.tenant, now.viewer.actor, visitor.at)
             desk.note("second factor dropped", now.account.id, address=visitor.address[:64])
+            if now.account.factor_at is not None:
+                tell_changed(desk, store, now.account, Change.FACTOR_OFF)
             return self._renewed(store, now.session, visitor)
 
     def fresh_recovery_codes(self, token: str, visitor: Visitor, *, password: str) -> tuple[str, ...]:

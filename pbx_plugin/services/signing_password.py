@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from pbx_plugin.domain.portal_mails import Change
 from pbx_plugin.domain.rulebook import Tenant
 from pbx_plugin.domain.signing import Flaw, LinkPurpose, Rules, email_key, flaws, prepared
 from pbx_plugin.services import tries
@@ -139,8 +140,8 @@ class PasswordSteps(Steps):
         store.end_links(account, visitor.at)
         store.cancel_mails(tenant.id, [account.id], visitor.at)
         # Nobody is told that the first one was set: there was none to be changed.
-        if account.password_hash and store.rules(tenant.id).confirm_by_mail:
-            tell_changed(desk, store, account)
+        if account.password_hash:
+            tell_changed(desk, store, account, Change.PASSWORD)
         desk.note("password changed", account.id, how=how, address=visitor.address[:64])
 
 

@@ -11,7 +11,8 @@ import pytest
 from cli_site import Site
 
 from pbx_plugin import clock
-from pbx_plugin.bootstrap import build_signing_in
+from pbx_plugin.bootstrap import build_account_tools
+from pbx_plugin.db.accounts import DatabaseAccounts
 from pbx_plugin.db.engine import make_engine
 from pbx_plugin.domain.signing import Stage
 from pbx_plugin.services.signing_in import DeadLinkError, SigningIn, Visitor, WrongError
@@ -46,7 +47,7 @@ def site(houses: tuple[Path, Path], monkeypatch: pytest.MonkeyPatch) -> Site:
 def door(site: Site) -> Iterator[SigningIn]:
     settings = load_settings(site.config)
     engine = make_engine(settings.database)
-    yield build_signing_in(settings, engine)
+    yield SigningIn(DatabaseAccounts(engine), build_account_tools(settings))
     engine.dispose()
 
 

@@ -319,3 +319,18 @@ def test_the_list_of_what_somebody_sees_costs_no_write_a_click(acme: PortalCompa
     assert acme.door.sessions(token, acme.visitor(59))[0].session.seen_at == NOON
     alive(acme, token, 61)
     assert acme.door.sessions(token, acme.visitor(62))[0].session.seen_at == acme.after(61)
+
+
+def test_people_are_told_when_somebody_changes_what_they_sign_in_with(acme: PortalCompany) -> None:
+    acme.add(language="da")
+    opened, _, _ = with_factor(acme)
+    acme.door.drop_factor(opened.token, acme.visitor(1), password=PASSWORD)
+    acme.change("anna@acme.dk", 2, email="anna@globex.dk")
+    assert [(mail.address, mail.subject) for mail in acme.mails()] == [
+        ("anna@acme.dk", "Din anden faktor er sat op"),
+        ("anna@acme.dk", "Din anden faktor er fjernet"),
+        ("anna@acme.dk", "Din adresse er ændret"),
+    ]
+    acme.rules(confirm_by_mail=False)
+    acme.change("anna@globex.dk", 3, email="anna@acme.dk")
+    assert len(acme.mails()) == 3
