@@ -53,6 +53,18 @@ def test_a_draft_is_made_tried_and_applied_and_is_refused_when_it_is_outdated(cl
     assert client.post(f"/v1/policy/versions/{number}/rollback", json={}).status_code == 201
 
 
+def test_of_two_who_work_on_one_draft_the_second_is_told(client: httpx2.Client) -> None:
+    read = client.post("/v1/policy/drafts", json={"name": "shared"}).json()
+    path, as_read = "/v1/policy/drafts/shared", read["changed_at"]
+    mine, theirs = ({**read["document"], "pause_seconds": seconds} for seconds in (30, 60))
+    assert client.put(path, json={"document": theirs, "as_read": as_read}).status_code == 200
+    late = client.put(path, json={"document": mine, "as_read": as_read})
+    assert (late.status_code, "changed since" in late.json()["detail"]) == (409, True)
+    assert client.get(path).json()["document"]["pause_seconds"] == 60
+    assert client.put(path, json={"document": mine}).status_code == 200
+    assert client.delete(path).status_code == 204
+
+
 def test_an_explanation_tells_what_became_of_it(client: httpx2.Client) -> None:
     told = client.get("/v1/calls/1700000001.5/explanation").json()
     assert any(sentence.startswith("Policy version") for sentence in told["words"])

@@ -11,7 +11,7 @@ from pydantic import Field, StringConstraints
 from pbx_plugin.api.caller import Caller, Needs
 from pbx_plugin.api.problems import ProblemError, documented
 from pbx_plugin.api.routes.policy import Change, OutcomeShown, outcome_of
-from pbx_plugin.api.words import Body, DryRun, Name, Shown, Word, found
+from pbx_plugin.api.words import Body, DryRun, Moment, Name, Shown, Word, found
 from pbx_plugin.db.stored_calls import StoredCalls
 from pbx_plugin.services import policies, policy_drafts, policy_trial
 from pbx_plugin.services.audit import Desk
@@ -73,6 +73,9 @@ class Edited(Body):
 
     document: dict[str, Any]
     comment: Word | None = None
+    as_read: Moment | None = Field(
+        None, description="The draft's `changed_at` as it was read: 409 where somebody has changed it since."
+    )
 
 
 class DraftApplication(Body):
@@ -159,11 +162,15 @@ def show_draft(caller: Reader, draft: Name) -> DraftWhole:
         return _whole(desk, _one(desk, draft))
 
 
-@router.put("/drafts/{draft}", responses=documented(404))
+@router.put("/drafts/{draft}", responses=documented(404, 409))
 def edit_draft(caller: Applier, draft: Name, body: Edited, dry_run: DryRun = False) -> DraftWhole:
     """Let a draft say what a document says."""
     with caller.changing(dry_run=dry_run) as desk:
-        policy_drafts.edit(desk, _one(desk, draft), body.document, comment=body.comment)
+        held = _one(desk, draft)
+        if body.as_read is not None and body.as_read != held.changed_at:
+            who = held.changed_by
+            raise ProblemError(409, f"draft {draft!r} was changed since, by {who}: read it again, then change it")
+        policy_drafts.edit(desk, held, body.document, comment=body.comment)
         return _whole(desk, _one(desk, draft))
 
 
