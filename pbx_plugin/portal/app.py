@@ -39,6 +39,7 @@ from pbx_plugin.portal.screens import (
 from pbx_plugin.portal.site import PortalSite
 from pbx_plugin.portal.static import StaticFiles
 from pbx_plugin.portal.words import tongues
+from pbx_plugin.services.account_records import SealError
 from pbx_plugin.services.directory import RefusedError
 from pbx_plugin.services.ports import StoreUnavailableError
 
@@ -132,6 +133,10 @@ def _install_errors(app: FastAPI) -> None:
         answer.headers["Retry-After"] = "2"
         return answer
 
+    def on_sealed(request: Request, error: Exception) -> Response:
+        log.error("the portal's key cannot be used", error=str(error))
+        return error_page(request, 500)
+
     def on_invalid(request: Request, error: Exception) -> Response:
         assert isinstance(error, RequestValidationError)  # noqa: S101
         return error_page(request, 422, fields=[str(found["loc"][-1]) for found in error.errors()][:5])
@@ -152,6 +157,7 @@ def _install_errors(app: FastAPI) -> None:
     app.add_exception_handler(NotFoundError, on_not_found)
     app.add_exception_handler(AmbiguousError, on_not_found)
     app.add_exception_handler(StoreUnavailableError, on_away)
+    app.add_exception_handler(SealError, on_sealed)
     app.add_exception_handler(RequestValidationError, on_invalid)
     app.add_exception_handler(HTTPException, on_http)
     app.add_exception_handler(Exception, on_unexpected)

@@ -318,6 +318,32 @@ def test_what_goes_wrong_has_a_page_that_says_what_to_do(stage: PortalStage) -> 
     assert part.headers["hx-retarget"] == "#notices"
 
 
+def test_without_a_database_people_are_told_to_try_again(stage: PortalStage, tmp_path: Path) -> None:
+    client = stage.client("own")
+    path = Path(str(stage.engine.url.database).removeprefix("file:"))
+    stage.engine.dispose()
+    path.rename(tmp_path / "away")
+    try:
+        for page in ("/sign-in", "/account"):
+            answer = client.get(page)
+            assert (answer.status_code, "Try again in a moment" in answer.text) == (503, True)
+    finally:
+        (tmp_path / "away").rename(path)
+    assert client.get("/account").status_code == 200
+
+
+def test_a_key_that_others_may_read_is_not_used_and_the_page_says_nothing_of_it(stage: PortalStage) -> None:
+    client = stage.client("superuser")
+    assert client.post("/sign-in/second-factor").status_code == 200
+    key = stage.settings.paths.keys / "portal.key"
+    key.chmod(0o644)
+    answer = client.post("/sign-in/second-factor")
+    key.chmod(0o600)
+    assert answer.status_code == 500
+    assert "portal.key" not in answer.text
+    assert "Something went wrong" in answer.text
+
+
 @pytest.mark.parametrize("role", ["team leader", "group leader", "own", "none", "foreign", "stranger"])
 def test_accounts_are_shown_and_changed_by_superusers_of_the_company_only(stage: PortalStage, role: str) -> None:
     client = stage.client(role)
