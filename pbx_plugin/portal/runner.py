@@ -12,12 +12,14 @@ from uuid import uuid4
 import structlog
 import uvicorn
 
-from pbx_plugin.bootstrap import build_account_tools
+from pbx_plugin.bootstrap import build_account_tools, finish_deletions
 from pbx_plugin.clock import now
 from pbx_plugin.db.accounts import DatabaseAccounts
 from pbx_plugin.db.engine import make_engine
 from pbx_plugin.portal.app import portal_app
 from pbx_plugin.portal.site import PortalSite
+from pbx_plugin.services.deleting import EraseError
+from pbx_plugin.services.ports import StoreUnavailableError
 from pbx_plugin.settings import Settings
 
 log = structlog.get_logger(__name__)
@@ -64,11 +66,23 @@ def run(settings: Settings, listening: socket.socket) -> None:
     host, port = listening.getsockname()[:2]
     site = build_site(settings, port)
     server = build_server(site)
+    _finish_deletions(settings, site)
     log.info("answering", host=host, port=port, url=site.url)
     try:
         asyncio.run(server.serve(sockets=[listening]))
     finally:
         site.engine.dispose()
+
+
+def _finish_deletions(settings: Settings, site: PortalSite) -> None:
+    """Bring to an end what an earlier run was killed over; what the disk or the database refuses waits for the next."""
+    try:
+        finished = finish_deletions(settings, site.engine, site.now())
+    except (StoreUnavailableError, EraseError) as error:
+        log.error("deleted recordings still have files", error=str(error))
+    else:
+        if finished:
+            log.warning("finished deletions that somebody had died over", recordings=finished)
 
 
 def _address(settings: Settings, port: int) -> str:

@@ -102,11 +102,13 @@ class RulesStore(Protocol):
         ...
 
 
-def set_rules(store: RulesStore, desk: Desk, rules: Rules) -> None:
+def set_rules(store: RulesStore, desk: Desk, rules: Rules, *, dry_run: bool = False) -> None:
     """Let these switches be in force from now on. Raises RefusedError for values that cannot be used."""
     faults = rules.faults()
     if faults:
         raise RefusedError("; ".join(faults))
+    if dry_run:
+        return
     store.save_rules(desk, rules)
 
 

@@ -112,3 +112,20 @@ def test_an_export_is_a_zip_file_with_a_manifest(site: Site, stage: Stage, tmp_p
     assert run(site, "export", recordings[0], "--zip", str(tmp_path / "no" / "x.zip")).code == 1
     assert run(site, "export", recordings[0], "--zip", str(place), "--time-zone", "Mars/Base").code == 2
     assert [path.name for path in tmp_path.iterdir()] == ["calls.zip"]
+
+
+def test_a_companys_switches_are_shown_and_changed(site: Site, stage: Stage) -> None:
+    def handing(*words: str) -> Said:
+        return site("handing", *words, "--tenant", "Company One")
+
+    assert handing("show", "--json").data["downloads"] is False
+    assert handing("set", "--downloads", "--link-hours", "12", "--dry-run").code == 0
+    assert handing("show", "--json").data["downloads"] is False
+    assert "downloads: no -> yes" in handing("set", "--downloads", "--link-hours", "12").out
+    told = handing("show", "--json").data
+    assert (told["downloads"], told["link_hours"], told["links"]) == (True, 12, True)
+    said = handing("set", "--link-hours", "9999")
+    assert (said.code, "1 to 168" in said.err) == (2, True)
+    audit = [row for row in site.rows()["audit"] if "handing rules changed" in row]
+    assert len(audit) == 1
+    handing("set", "--no-downloads", "--link-hours", "24")
