@@ -2,7 +2,7 @@
 // plays nothing.
 
 const SPEEDS = [0.5, 0.75, 1, 1.25, 1.5, 1.75, 2];
-const HEIGHT = 64;
+const HEIGHT = 72;
 
 const clock = (seconds) => {
   const whole = Math.max(0, Math.floor(seconds));
@@ -175,7 +175,7 @@ class Player {
     const silent = document.createElement("audio");
     this.wave = WaveSurfer.create({
       container: this.root.querySelector("#wave"), peaks: [side(0), side(1)], duration: this.length, media: silent,
-      cspNonce: document.body.dataset.nonce, height: HEIGHT, normalize: false, barHeight: 1.4, cursorWidth: 2,
+      cspNonce: document.body.dataset.nonce, height: HEIGHT, normalize: false, barHeight: 1.1, cursorWidth: 2,
       interact: false, hideScrollbar: true, ...this.colours(),
     });
     this.root.querySelector("#wave").addEventListener("click", (event) => {
