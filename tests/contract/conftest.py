@@ -1,7 +1,7 @@
 """Databases for the contract tests: SQLite files always, and any that ``PBX_PLUGIN_TEST_DATABASES`` names.
 
 The variable holds addresses separated by blanks, such as ``postgresql://u:p@127.0.0.1:5433/t``. Such a database is
-emptied before each test: never name one that holds anything. ``deploy/test-databases.sh`` makes two such servers, runs
+emptied before each test: never name one that holds anything. ``deploy/databases.sh`` makes two such servers, runs
 what tries every database, and takes them away again.
 """
 
