@@ -39,10 +39,7 @@ def create_admin(
     tenant: Company = "",
     actor: Actor = "",
 ) -> None:
-    """Make a superuser, and print the one-time link by which the password is set: this once, and no mail is sent.
-
-    An account of that address becomes a superuser and is unlocked; its password and second factor stay.
-    """
+    """Make a superuser (also of an account that is there), and print the link that sets the password, this once."""
     password = _typed() if password_stdin else None
     with at_work(tenant, actor, dry_run=dry_run) as office:
         wish = accounts.AccountWish(email=email, name=name or None, role=Role.SUPERUSER)

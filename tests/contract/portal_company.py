@@ -17,7 +17,7 @@ from pbx_plugin.db.engine import reading, writing
 from pbx_plugin.db.models import AuditRow, MailRow, TenantRow
 from pbx_plugin.domain.access import Role
 from pbx_plugin.services import accounts, portal_settings
-from pbx_plugin.services.account_records import Account, Tools
+from pbx_plugin.services.account_records import Account, Session, Tools
 from pbx_plugin.services.accounts import AccountWish, Office
 from pbx_plugin.services.audit import Desk
 from pbx_plugin.services.passwords import Argon2Hasher
@@ -113,3 +113,14 @@ class PortalCompany:
         with reading(self.engine) as session:
             rows = session.scalars(select(AuditRow).order_by(AuditRow.seq))
             return [row for row in rows if action in ("", row.action)]
+
+
+def add_account(engine: Engine, company: str, email: str) -> tuple[str, str]:
+    """Add an account with a session to a company, and return their ids."""
+    account = Account(str(uuid.uuid4()), company, email, email, Role.SUPERUSER, NOON, "Sofie")
+    far = datetime(2100, 1, 1, tzinfo=UTC)
+    session = Session(str(uuid.uuid4()), company, account.id, uuid.uuid4().hex, far, far, far + timedelta(hours=1))
+    with DatabaseAccounts(engine).writing() as store:
+        store.save_account(account)
+        store.add_session(session)
+    return account.id, session.id

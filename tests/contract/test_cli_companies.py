@@ -14,6 +14,7 @@ import pytest
 import typer
 from api_site import OTHER, ApiStage
 from cli_site import type_in
+from portal_company import add_account
 
 from pbx_plugin.cli.main import app
 from pbx_plugin.services import policy_drafts, recording_groups, units
@@ -57,6 +58,14 @@ THINGS: dict[str, list[str]] = {
     "tokens revoke": ["{token}"],
     "webhooks remove": ["{webhook}"],
     "webhooks retry": ["{delivery}"],
+    "portal accounts show": ["{account}"],
+    "portal accounts change": ["{account}", "--name", "Changed"],
+    "portal accounts remove": ["{account}"],
+    "portal accounts invite": ["{account}"],
+    "portal accounts reset": ["{account}"],
+    "portal accounts lock": ["{account}"],
+    "portal accounts unlock": ["{account}"],
+    "portal sessions revoke": ["{session}"],
 }
 """How to name another company's thing to each command."""
 
@@ -71,6 +80,7 @@ NOTHING_OF_A_COMPANYS = {
         "tokens create",
         "webhooks add",
     ),
+    *("portal create-admin", "portal accounts add", "portal rules set", "portal terms set"),
     *("users import", "groups import", "recording-groups import", "numbers import", "exclude import"),
 }
 """Commands whose arguments name something new, or a version number that may be one's own."""
@@ -111,6 +121,9 @@ def stage(tmp_path_factory: pytest.TempPathFactory, migrated_file: Path) -> ApiS
     made.other.things["draft"] = draft.name
     made.other.words += [draft.name, unit.name, circle.name, mail.id, run.id, "theirs.csv"]
     made.other.things["token"] = made.site.tokens.create(desk, "x" * 40, "theirs", ["calls:read"]).id
+    account, session = add_account(made.engine, OTHER, "theirs@two.example")
+    made.other.things |= {"account": account, "session": session}
+    made.other.words += ["theirs@two.example", account, session]
     made.engine.dispose()
     return made
 

@@ -9,17 +9,19 @@ import shutil
 from pathlib import Path
 
 import pytest
-from api_site import ApiStage
+from api_site import OTHER, ApiStage
 from cli_site import Said, type_in
+from portal_company import add_account
 from sqlalchemy import text
 from test_cli_companies import commands
 
-from pbx_plugin.services import policy_drafts, units
+from pbx_plugin.services import policy_drafts, recording_groups, units
 from pbx_plugin.services.people_records import UnitKind
 
 NAMING = {
     *("--department", "--in-department", "--district", "--cost-centre", "--office", "--user", "--group", "--consent"),
     *("--yes", "--no", "--member", "--supervisor", "--call", "--from", "--draft"),
+    *("--recording-group", "--account"),
 }
 """Options whose value is the name of something that a company has."""
 
@@ -54,6 +56,14 @@ LINES = [
     "policy draft new fresh --from {version}",
     "policy draft set recording_off=true --draft {draft}",
     "policy draft edit /dev/null --draft {draft}",
+    "portal accounts add x@one.example --user {person}",
+    "portal accounts add x@one.example --department {department}",
+    "portal accounts add x@one.example --recording-group {recording_group}",
+    "portal accounts change own@one.example --user {person}",
+    "portal accounts change own@one.example --department {department}",
+    "portal accounts change own@one.example --recording-group {recording_group}",
+    "portal sessions list --account {account}",
+    "portal sessions revoke --account {account}",
     "gaps --call {call}",
     "recordings list --call {call}",
 ]
@@ -77,8 +87,10 @@ def stage(tmp_path_factory: pytest.TempPathFactory, migrated_file: Path) -> ApiS
         ):
             things[name] = units.add(desk, kind, f"{name}-of-theirs").name
         things["draft"] = policy_drafts.create(desk, "draft-of-theirs").name
-    made.other.words += [things[name] for name in ("unit", "cost_centre", "office", "draft")]
-    for line in ("recording-groups add own", "policy draft new mine"):
+        things["recording_group"] = recording_groups.add(desk, "circle-of-theirs").name
+    things["account"], _ = add_account(made.engine, OTHER, "theirs@two.example")
+    made.other.words += [things[name] for name in ("unit", "cost_centre", "office", "draft", "account")]
+    for line in ("recording-groups add own", "policy draft new mine", "portal accounts add own@one.example"):
         assert said(made, line).code == 0
     return made
 
