@@ -25,7 +25,8 @@ from pbx_plugin.db.models import (
     TermsAcceptedRow,
     TermsRow,
 )
-from pbx_plugin.domain.signing import Rules, email_key, plain_rules, rules_from_plain
+from pbx_plugin.domain.signing import Rules, plain_rules, rules_from_plain
+from pbx_plugin.domain.signing import email_key as key_of
 from pbx_plugin.services.account_records import Account, AccountStore, TermsAccepted, TermsText, Tied
 from pbx_plugin.services.people_records import Role as GroupRole
 
@@ -80,7 +81,9 @@ class SqlAccounts(DoorTables, SqlDirectory):
 
     def account_called(self, tenant_id: str, email_key: str) -> Account | None:
         """Return the account of that e-mail address, as :func:`pbx_plugin.domain.signing.email_key` makes it."""
-        return self._one(AccountRow.tenant_id == tenant_id, AccountRow.email_key == email_key)
+        found = self._one(AccountRow.tenant_id == tenant_id, AccountRow.email_key == email_key)
+        # Databases cut, clean and pad what they compare; tries are counted by the whole text, so must the account be.
+        return found if found is not None and key_of(found.email) == email_key else None
 
     def tied(self, account: Account) -> Tied:
         """Return the user that an account is tied to, and what they supervise, as it is now."""
@@ -106,7 +109,7 @@ class SqlAccounts(DoorTables, SqlDirectory):
             row = AccountRow(id=account.id, tenant_id=account.tenant_id, factor_step=0)
             row.created_at, row.created_by = account.created_at, account.created_by
             self._session.add(row)
-        row.email, row.email_key, row.name = account.email, email_key(account.email), account.name
+        row.email, row.email_key, row.name = account.email, key_of(account.email), account.name
         row.language, row.role, row.person_id = account.language, account.role, account.person_id
         row.active, row.must_change = account.active, account.must_change
         row.may_listen, row.may_download, row.may_mail = account.may_listen, account.may_download, account.may_mail

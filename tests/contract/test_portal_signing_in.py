@@ -17,7 +17,14 @@ from pbx_plugin.domain.access import Role
 from pbx_plugin.domain.signing import Stage
 from pbx_plugin.services import accounts
 from pbx_plugin.services.account_records import Tools
-from pbx_plugin.services.signing_in import SigningIn, TooManyError, WrongError
+from pbx_plugin.services.signing_in import (
+    DeadLinkError,
+    NotSignedInError,
+    SigningIn,
+    TooManyError,
+    Visitor,
+    WrongError,
+)
 
 
 @pytest.fixture
@@ -238,3 +245,45 @@ def test_no_secret_lies_in_the_database(acme: PortalCompany) -> None:
         everything = str([list(connection.execute(text(f"select * from {name}"))) for name in names])
     assert account.id in everything
     assert not [secret for secret in (PASSWORD, grant.token, link) if secret in everything]
+
+
+HOSTILE = [
+    "\x00",
+    "\ud800",
+    "anna@acme.dk\x00",
+    "' or 1=1 --",
+    "%",
+    "anna@acme.dk" + " " * 300 + "x",
+    "a" * 100_000,
+    "\u202eanna@acme.dk",
+    "{email}",
+]
+
+
+@pytest.mark.parametrize("words", HOSTILE, ids=range(len(HOSTILE)))
+def test_no_words_of_a_stranger_break_or_open_the_door(acme: PortalCompany, words: str) -> None:
+    acme.add()
+    stranger = Visitor(words, acme.after(1), words)
+    with pytest.raises(WrongError):
+        acme.door.sign_in(stranger, company=words, email=words, password=words)
+    with pytest.raises(WrongError):
+        acme.door.sign_in(stranger, company="", email="anna@acme.dk", password=words)
+    acme.door.ask_reset(stranger, company=words, email=words)
+    assert acme.door.standing(words, stranger) is None
+    acme.door.sign_out(words, stranger)
+    with pytest.raises(DeadLinkError):
+        acme.door.use_link(stranger, words, PASSWORD)
+    with pytest.raises(NotSignedInError):
+        acme.door.give_code(words, stranger, words)
+    assert acme.mails() == []
+    grant = acme.door.sign_in(stranger, company=words, email="anna@acme.dk", password=PASSWORD)
+    assert len(acme.door.sessions(grant.token, stranger)) == 1
+    assert acme.door.end_sessions(grant.token, stranger, [words]) == 0
+
+
+def test_an_endless_address_is_no_way_around_waiting(acme: PortalCompany) -> None:
+    longest = "a" * 242 + "@acme.dk.com"
+    assert len(longest) == 254
+    acme.add(longest)
+    acme.sign_in(1, email=longest)
+    fails(acme, 1, at=1, email=longest + "x", password=PASSWORD)
