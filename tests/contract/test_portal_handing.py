@@ -110,6 +110,7 @@ def test_without_ffmpeg_mp3_is_refused_and_wav_works(stage: PortalStage, monkeyp
     assert client.get(f"/recordings/{recording}/download/wav").status_code == 200
 
 
+@pytest.mark.wide
 def test_only_so_many_mp3_are_made_at_once_and_giving_up_makes_room(stage: PortalStage) -> None:
     recording = stage.recording("anna", seconds=240)
     opened = [mp3.as_mp3(_open(file_of(stage, recording)), 8000) for _ in range(mp3.MOST_AT_ONCE)]
@@ -127,6 +128,7 @@ def _open(path: Path) -> int:
     return os.open(path, os.O_RDONLY)
 
 
+@pytest.mark.wide
 def test_every_role_downloads_what_it_sees_and_may(stage: PortalStage) -> None:
     annas, bos = stage.recording("anna"), stage.recording("bo")
     expected = {
@@ -207,6 +209,7 @@ def test_a_recording_deleted_while_the_zip_file_is_fetched_is_left_out(stage: Po
     assert manifest["left_out"][0]["left_out_because"] == "it has no sound: it is deleted"
 
 
+@pytest.mark.wide
 def test_a_download_that_breaks_off_is_noted_so(stage: PortalStage) -> None:
     recordings = [stage.recording("anna", seconds=900) for _ in range(3)]
     client = stage.client("superuser")
@@ -259,6 +262,7 @@ def test_all_that_a_search_finds_is_deleted_within_ones_own_company(stage: Porta
     assert foreign not in asked.text
 
 
+@pytest.mark.wide
 def test_nobody_but_superusers_deletes_or_changes_an_expiry(stage: PortalStage) -> None:
     recording, form = stage.recording("anna"), {"understood": "yes"}
     for role in EVERYBODY:
@@ -302,7 +306,7 @@ def test_a_second_superuser_confirms_or_refuses(stage: PortalStage) -> None:
     assert not file.is_file()
     assert first.post("/deletions/refuse", {"recording": two}).status_code == 303
     assert file_of(stage, two).is_file()
-    assert stage.client("foreign").post("/deletions/refuse", {"recording": two}).status_code == 303
+    assert "could not be" in stage.client("foreign").post("/deletions/refuse", {"recording": two}).text
     assert audited(stage, one) == ["deletion asked", "deleted"]
     assert audited(stage, two) == ["deletion asked", "deletion refused"]
 

@@ -100,6 +100,8 @@ def refuse(request: Request, viewer: Deleter, form: Filled) -> Response:
     """Refuse, or take back what one has asked for oneself."""
     hands, ids = Hands(request), selected(request, viewer, form)
     outcome = deleting.take_back(hands.deletions, desk_of(request, viewer), ids)
+    if outcome.refused:
+        return _told(request, Outcome(refused=outcome.refused))
     said = tongue_of(request).ngettext("%(num)s stays.", "%(num)s stay.", len(outcome.asked))
     return go(request, "/deletions", said=said)
 
