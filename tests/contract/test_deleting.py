@@ -171,6 +171,7 @@ class Dying:
         return done
 
 
+@pytest.mark.wide
 @pytest.mark.parametrize("behind", [False, True], ids=["before", "behind"])
 @pytest.mark.parametrize("step", STEPS)
 def test_a_crash_at_any_step_is_mended_by_the_next_start(stage: Stage, step: str, behind: bool) -> None:

@@ -18,6 +18,8 @@ from pbx_plugin.services.exporting import MOST_RECORDINGS
 from pbx_plugin.services.listeners import LEASE, LONGEST_LEASE, TooManyListenersError, sound_of
 from pbx_plugin.services.sharing import LinkWish, OpeningKind
 
+pytestmark = pytest.mark.wide
+
 CROWD = 6
 NOTHING = timedelta()
 
