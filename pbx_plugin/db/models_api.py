@@ -44,7 +44,7 @@ class CallTagRow(Base):
     __tablename__ = "call_tag"
     __table_args__ = (
         Index("ix_call_tag_at", "at"),
-        Index("ix_call_tag_tenant_id_text", "tenant_id", "text"),
+        Index("ix_call_tag_tenant_id_text", "tenant_id", "text", "name"),
         TABLE_OPTIONS,
     )
 

@@ -251,6 +251,7 @@ def _of(kind: type[StrEnum], value: str) -> StrEnum:
 _DAY = re.compile(r"\d{4}-\d{2}-\d{2}", re.ASCII)
 _CLOCK = re.compile(r"([01]?\d|2[0-3]):([0-5]\d)-(?:([01]?\d|2[0-3]):([0-5]\d)|24:00)", re.ASCII)
 _SECONDS = re.compile(r"\d{1,6}", re.ASCII)
+_COUNT = re.compile(r"\d{1,7}", re.ASCII)
 _LENGTH = re.compile(r"(?:(\d{1,3}):)?(\d{1,3}):([0-5]\d)", re.ASCII)
 
 
@@ -304,7 +305,7 @@ def _yes_no(values: Sequence[str]) -> bool:
 
 def _count(values: Sequence[str]) -> int:
     value = _one(values)
-    if not _SECONDS.fullmatch(value) or int(value) > MOST_LIMIT:
+    if not _COUNT.fullmatch(value) or int(value) > MOST_LIMIT:
         raise ValueError(f"{value!r} is no number of rows: give 0 (no limit) to {MOST_LIMIT}")
     return int(value)
 

@@ -66,7 +66,7 @@ def upgrade() -> None:
         marked = sa.text(f"{name} IS NOT NULL")
         columns = ["tenant_id", name, "at", "id"]
         op.create_index(f"ix_recording_{name}", "recording", columns, sqlite_where=marked, postgresql_where=marked)
-    op.create_index("ix_call_tag_tenant_id_text", "call_tag", ["tenant_id", "text"])
+    op.create_index("ix_call_tag_tenant_id_text", "call_tag", ["tenant_id", "text", "name"])
     op.create_index("ix_decision_verdict", "decision", ["tenant_id", "verdict", "at", "id"])
     op.create_index("ix_leg_person_id_joined_at", "leg", ["person_id", "joined_at"])
 
