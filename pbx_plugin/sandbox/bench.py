@@ -25,7 +25,16 @@ from rich.markdown import Markdown
 from rich.progress import BarColumn, Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
 
 from pbx_plugin.clock import now
-from pbx_plugin.sandbox import bench_alone, bench_cpu, bench_delays, bench_hour, bench_keys, bench_trial, bench_writing
+from pbx_plugin.sandbox import (
+    bench_alone,
+    bench_cpu,
+    bench_delays,
+    bench_hour,
+    bench_keys,
+    bench_search,
+    bench_trial,
+    bench_writing,
+)
 from pbx_plugin.sandbox.bench_cpu import Plan
 from pbx_plugin.sandbox.bench_figures import Result
 from pbx_plugin.sandbox.bench_machine import machine
@@ -66,6 +75,9 @@ class Bench:
             "decide": lambda say: bench_alone.deciding(self._of(10, 2), say),
             "trial": lambda say: bench_trial.measure(
                 folder / "trial", self._of(bench_trial.CALLS, 5_000), self._of(3, 1), say
+            ),
+            "search": lambda say: bench_search.measure(
+                folder / "search", self._of(bench_search.RECORDINGS, 20_000), self._of(20, 3), say
             ),
             "writing": lambda say: bench_writing.measure(folder / "writing", 60, self._of(4, 2), say),
             "journal": lambda say: bench_alone.journalling(folder, self._of(3200, 640), say),
