@@ -169,8 +169,11 @@ def _marks(search: Search, company: Company) -> Iterator[Term]:
                 ChoiceRow.kind == kind,
                 or_(ChoiceRow.text.in_(values), ChoiceRow.id.in_(values)),
             )
-            plain, probe = _both(lambda c, named=named: c.in_(named), column)  # type: ignore[misc]
-            yield Term(name, plain, probe, f"ix_recording_{name}")
+            single = len(values) == 1
+            # As an equality its index gives the list's order.
+            one = named.order_by(ChoiceRow.id).limit(1).scalar_subquery()
+            plain, probe = (c == one if single else c.in_(named) for c in (column, veiled(column)))
+            yield Term(name, plain, probe, f"ix_recording_{name}", single)
     if search.evaluated is True:
         plain, probe = _both(lambda c: c == true(), RecordingRow.evaluated)
         yield Term("evaluated", plain, probe, "ix_recording_evaluated", True)
