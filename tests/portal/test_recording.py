@@ -6,6 +6,7 @@ import io
 import json
 import wave
 from collections.abc import Callable
+from dataclasses import replace
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
@@ -19,13 +20,16 @@ from portal_stage import PortalStage
 from sqlalchemy import select
 
 from pbx_plugin.db.engine import reading
+from pbx_plugin.db.handing import DatabaseHanding
+from pbx_plugin.db.listening import DatabaseListening
 from pbx_plugin.db.models import AuditRow, CallRow, MediaRow, RecordingRow
-from pbx_plugin.db.working import change_work
+from pbx_plugin.db.working import change_work, look_at_work
 from pbx_plugin.domain.entries import LegMoved, RecordingClosed, RecordingStored
 from pbx_plugin.domain.naming import Holding, archive_file
 from pbx_plugin.domain.working import ChoiceKind
 from pbx_plugin.services import evaluating, working
 from pbx_plugin.services.audit import Desk
+from pbx_plugin.services.ports import StoreUnavailableError
 from pbx_plugin.storage.peaks import Peaks
 
 Picture = Callable[..., Path]
@@ -93,7 +97,7 @@ def stored(site: PortalStage, *, seconds: float = 40.0, person: str = "anna", **
         connection.execute(
             table.update().where(table.c.id == media.id).values(peaks_path=picture, size=len(buffer.getvalue()))  # type: ignore[attr-defined]
         )
-    return recording
+    return str(recording)
 
 
 def happened(site: PortalStage, recording: str, *steps: tuple[float, str, str]) -> None:
@@ -314,3 +318,37 @@ def test_parts_are_as_they_were_asked_for_and_audited_once(portal_site: PortalSt
     picture = client.get(f"/recordings/{recording}/peaks").json()
     assert (picture["length"], len(picture["data"])) == (60, 240)
     assert json.dumps(picture).count("ab") == 0
+
+
+def test_where_listening_cannot_be_audited_nothing_is_heard(
+    portal_site: PortalStage, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    recording = stored(portal_site, seconds=3)
+
+    def away(*_: object) -> bool:
+        raise StoreUnavailableError("the database is locked")
+
+    monkeypatch.setattr(DatabaseListening, "heard", away)
+    answer = portal_site.client("own").get(f"/recordings/{recording}/audio")
+    assert answer.status_code == 503
+    assert b"RIFF" not in answer.content
+    assert audited(portal_site, recording) == []
+
+
+def test_as_many_listen_as_the_company_allows_and_the_next_is_told(portal_site: PortalStage, sign_in: SignIn) -> None:
+    recording = stored(portal_site, seconds=3)
+    rules = DatabaseHanding(portal_site.engine)
+    with look_at_work(portal_site.engine) as work:
+        desk = Desk(work.directory, portal_site.own.tenant, "Sofie", portal_site.now(), lambda: str(uuid4()))
+    before = rules.rules(desk.tenant.id)
+    rules.save_rules(desk, replace(before, listeners_most=1))
+    try:
+        portal_site.later(minutes=10)
+        assert portal_site.client("superuser").get(f"/recordings/{recording}/audio").status_code == 200
+        page = sign_in("own", path=f"/recordings/{recording}")
+        page.wait_for_selector("#player[data-drawn]")
+        page.get_by_role("button", name="Play", exact=True).click()
+        expect(page.locator("#trouble")).to_contain_text("As many listen as your company allows")
+        assert audited(portal_site, recording) == ["listened"]
+    finally:
+        rules.save_rules(desk, before)
