@@ -138,6 +138,9 @@ def _fits(wanted: RecordingFilter) -> list[ColumnElement[bool]]:
     ):
         if value:
             asked.append(column == value)
+    if wanted.state:
+        # What two users share may be stored still for one of them, and deleted for the other.
+        asked.append(RecordingRow.deleted_at.is_(None))
     if wanted.number:
         like = (
             RecordingRow.other_e164.contains(wanted.number, autoescape=True),
