@@ -161,8 +161,8 @@ def downgrade() -> None:
         "handing_rules",
     ):
         op.drop_table(table)
-    with op.batch_alter_table("recording") as table:
-        table.drop_column("deleted_at")
+    with op.batch_alter_table("recording") as recording:
+        recording.drop_column("deleted_at")
 
 
 def _id(name: str) -> sa.Column[Any]:
