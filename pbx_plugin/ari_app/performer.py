@@ -24,7 +24,7 @@ from pbx_plugin.asterisk import variables
 from pbx_plugin.clock import now
 from pbx_plugin.domain import commands as c
 from pbx_plugin.domain import happenings as h
-from pbx_plugin.domain.beeping import TONE_BEEP
+from pbx_plugin.domain.beeping import TONE_BEEP, Beep, beep_heard
 from pbx_plugin.domain.callstate import CallState
 from pbx_plugin.domain.entries import CallRemembered, Entry, Gap, LegMoved, RecordingClosed, RecordingErased
 from pbx_plugin.domain.happenings import Spoken
@@ -97,9 +97,9 @@ class Performer:
         self._stopping.add(wanted.media)
         self._spawn(self._stop(wanted))
 
-    def beep(self, call: CallState, channel: str) -> None:
-        """Let one party hear that they are being recorded; whether they did is told in the call's time line."""
-        self._spawn(self._remind(call, channel))
+    def beep(self, call: CallState, beep: Beep) -> None:
+        """Let one party hear that they are being recorded; whether they did, and what, is told in the time line."""
+        self._spawn(self._remind(call, beep))
 
     async def report(self, entries: Sequence[Entry]) -> None:
         """Write down what is about no call. Raises JournalError."""
@@ -310,19 +310,27 @@ class Performer:
         except CaptureError as error:
             log.info("a tone was not heard", tone=wanted.tone, channel=wanted.channel, error=str(error))
 
-    async def _remind(self, call: CallState, channel: str) -> None:
+    async def _remind(self, call: CallState, beep: Beep) -> None:
         began = now() - call.clock_off
-        sound = await asyncio.to_thread(self._find_sound, "", TONE_BEEP)
-        came = "heard" if sound else f"not heard: the tone '{TONE_BEEP}' is missing: run 'pbx-plugin prompts build'"
+        came = await self._beeped(beep)
         try:
-            if sound is not None:
-                await self._tell(channel, sound, "tone")
-        except CaptureError as error:
-            came = f"not heard: {error}"
-        try:
-            await self._append([LegMoved(call.call_id, channel, began, TONE_BEEP, came)])
+            await self._append([LegMoved(call.call_id, beep.channel, began, TONE_BEEP, came)])
         except JournalError as error:
             log.warning("a beep is not in the books", call=call.call_id, beep=came, error=str(error))
+
+    async def _beeped(self, beep: Beep) -> str:
+        """Play the beep to one; return what came of it, for the time line."""
+        sound = await asyncio.to_thread(self._find_sound, "", TONE_BEEP)
+        if sound is None:
+            return f"not heard: the tone '{TONE_BEEP}' is missing: run 'pbx-plugin prompts build'"
+        try:
+            await self._tell(beep.channel, sound, "tone")
+        except CaptureError as error:
+            return f"not heard: {error}"
+        after = await asyncio.to_thread(self._find_sound, "", TONE_BEEP)
+        if after is None or after.sha256 != sound.sha256:
+            return f"heard: {beep.setting}, and which tone is not known: it was replaced meanwhile"
+        return beep_heard(beep.setting, sound.text_version, sound.sha256)
 
     async def _tell(self, channel: str, sound: PromptFile, what: str) -> None:
         await self._capturing.whisper(channel, f"{variables.SNOOP_PREFIX}{uuid4()}-{what}", Path(sound.path))

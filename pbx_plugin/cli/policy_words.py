@@ -19,7 +19,7 @@ HEADING = """\
 Policy of {company}, {what}. Edit, then: pbx-plugin policy apply FILE --comment WHY
 announce: "announce or do not record", "best effort" or "no announcement"; also for a rule or a direction
 announce_user: a list of "incoming", "outgoing" and "internal"; beep_seconds: 0, or 10 to 120
-beep_to: "other party", "user" or "both"
+beep_to: "other party", "user" or "both"; both settings of the beep also for a direction
 departments: "all", or a list of names ("Undefined" are users without a department)
 groups: "not applicable", "always (whitelisted)", "always (consent via IVR)",
         "always (consent via trusted route)" or "never (refused via IVR)"

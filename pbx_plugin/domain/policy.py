@@ -96,7 +96,7 @@ class PolicyVersion:
     How hard somebody is told, and how many days are kept, is said for the company, and may be said otherwise for a
     rule's number, a direction or a department (:func:`announce_for`, :func:`pbx_plugin.domain.retention.days_of`).
     On calls of the directions in ``announce_user`` the users are told as well. Every ``beep_seconds`` (0: never)
-    ``beep_to`` hear a beep while they are recorded.
+    ``beep_to`` hear a beep while they are recorded; either may be said otherwise for a direction (:func:`beep_for`).
     """
 
     tenant_id: str
@@ -121,6 +121,8 @@ class PolicyVersion:
     announce_user: frozenset[Direction] = frozenset()
     beep_seconds: int = 0
     beep_to: BeepTo = BeepTo.BOTH
+    beep_seconds_directions: dict[Direction, int] = field(default_factory=dict)
+    beep_to_directions: dict[Direction, BeepTo] = field(default_factory=dict)
 
 
 RECORDING_RULES = (7, 8, 9, 10, 11, 12)
@@ -139,6 +141,14 @@ def announce_for(policy: PolicyVersion, rule: int, direction: Direction) -> Anno
     if by_rule is None or by_direction is None:
         return by_rule or by_direction or policy.announce
     return by_rule if _SOFTNESS[by_rule] <= _SOFTNESS[by_direction] else by_direction
+
+
+def beep_for(policy: PolicyVersion, direction: Direction) -> tuple[int, BeepTo]:
+    """Return how many seconds lie between two beeps on calls of a direction (0: there are none), and who hears them."""
+    return (
+        policy.beep_seconds_directions.get(direction, policy.beep_seconds),
+        policy.beep_to_directions.get(direction, policy.beep_to),
+    )
 
 
 def weaker_announcements(before: PolicyVersion, after: PolicyVersion) -> list[tuple[int, Direction, Announce]]:

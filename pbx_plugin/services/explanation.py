@@ -9,6 +9,7 @@ from collections.abc import Mapping, Sequence
 from datetime import datetime
 from typing import Any
 
+from pbx_plugin.domain.beeping import TONE_BEEP, beep_which
 from pbx_plugin.domain.entries import (
     CallBegan,
     CallEnded,
@@ -23,7 +24,7 @@ from pbx_plugin.domain.explain import explain
 from pbx_plugin.domain.telling import heard_which
 
 Data = dict[str, Any]
-_TOLD = frozenset({"announcement", "beep"})
+_TOLD = frozenset({"announcement", TONE_BEEP})
 _PRESSED = frozenset({"toggle", "pause", "withdrawal"})
 _DECISION = ("verdict", "rule", "rule_name", "policy_version", "facts", "trace")
 
@@ -98,7 +99,8 @@ def explain_untold(entries: Sequence[Entry], name: str, tenant_id: str, names: M
 
 
 def _announced(step: Data) -> Data:
-    heard = heard_which(step["detail"])
+    which = beep_which if step["what"] == TONE_BEEP else heard_which
+    heard = which(step["detail"])
     return {
         **step,
         "language": heard.language if heard else "",
@@ -115,6 +117,7 @@ def _of_the_call(call: Mapping[str, Any], detail: Mapping[str, Any]) -> list[str
         words.append(_why_undecided(call))
     words += [_what_became(recording) for recording in detail["recordings"]]
     words += [_what_is_missing(gap) for gap in detail["gaps"]]
+    words += _how_it_beeped([step["detail"] for step in detail["timeline"] if step["what"] == TONE_BEEP])
     verdicts = {decision["verdict"] for decision in detail["decisions"]}
     if "record" in verdicts and not detail["recordings"] and not detail["gaps"]:
         words.append("A recording was due, and neither a recording nor a gap is known: it may not have begun yet.")
@@ -143,6 +146,15 @@ def _what_is_missing(gap: Mapping[str, Any]) -> str:
     who = gap.get("user_name") or gap["user_id"]
     until = f"to {_clock(gap['until'])}" if gap["until"] else "and still"
     return f"Not recorded of {who} from {_clock(gap['since'])} {until}: {gap['reason']}."
+
+
+def _how_it_beeped(beeps: Sequence[str]) -> list[str]:
+    if not beeps:
+        return []
+    heard = [detail.partition(": ")[2].partition(",")[0] for detail in beeps if not detail.startswith("not heard")]
+    settings = ", ".join(dict.fromkeys(setting for setting in heard if setting))
+    words = f"The beep was played {len(heard)} times{f' ({settings})' if settings else ''}, each to one party."
+    return [f"{words} It could not be played {len(beeps) - len(heard)} times." if len(heard) < len(beeps) else words]
 
 
 def _clock(at: datetime) -> str:

@@ -25,7 +25,7 @@ from pbx_plugin.services import numbering
 from pbx_plugin.services.directory import UNDEFINED, Department, RefusedError
 from pbx_plugin.services.policy_schedule import read_schedule, schedule_words
 from pbx_plugin.services.policy_telling import KEYS as TELLING_KEYS
-from pbx_plugin.services.policy_telling import read_telling, telling_words
+from pbx_plugin.services.policy_telling import read_telling, telling_tables, telling_words
 from pbx_plugin.services.policy_words import flag, one_of, table, text, texts, whole
 
 EVERYONE = "all"
@@ -96,6 +96,7 @@ def as_document(policy: PolicyVersion, names: Names) -> dict[str, Any]:
             for direction in ACROSS
             if direction in policy.announce_directions
         },
+        **telling_tables(policy),
         "retention_rules": {RULE_NAMES[rule]: days for rule, days in sorted(policy.retention_rules.items())},
         "retention_departments": dict(
             sorted((names.department_name(i), days) for i, days in policy.retention_departments.items())

@@ -8,6 +8,7 @@ from pbx_plugin.domain.retention import days_of
 from pbx_plugin.domain.toml_text import toml_value
 from pbx_plugin.services.directory import UNDEFINED
 from pbx_plugin.services.policy_document import ACROSS, RULE_NAMES, Names
+from pbx_plugin.services.policy_telling import telling_notes
 
 
 def notes_of(policy: PolicyVersion, names: Names) -> dict[str, list[str]]:
@@ -35,6 +36,7 @@ def notes_of(policy: PolicyVersion, names: Names) -> dict[str, list[str]]:
             f"{toml_value(policy.announce_directions.get(direction, policy.announce).value)}"
             for direction in ACROSS
         ],
+        **telling_notes(policy),
         "schedule": [
             'time_zone = "Europe/Copenhagen"',
             'monday = ["08:00-12:00", "12:30-17:00"]',

@@ -53,6 +53,18 @@ def test_a_draft_is_made_tried_and_applied_and_is_refused_when_it_is_outdated(cl
     assert client.post(f"/v1/policy/versions/{number}/rollback", json={}).status_code == 201
 
 
+def test_the_beep_is_set_for_a_direction(client: httpx2.Client) -> None:
+    path = "/v1/policy/drafts/beeping"
+    read = client.post("/v1/policy/drafts", json={"name": "beeping"}).json()["document"]
+    assert (read["beep_seconds_directions"], read["beep_to_directions"]) == ({}, {})
+    beeping = {"beep_seconds_directions": {"internal": 30}, "beep_to_directions": {"internal": "user"}}
+    edited = client.put(path, json={"document": {**read, **beeping}}).json()["document"]
+    assert {key: edited[key] for key in beeping} == beeping
+    wrong = client.put(path, json={"document": {**read, "beep_seconds_directions": {"internal": 5}}})
+    assert (wrong.status_code, "internal 5 is out of range" in wrong.json()["detail"]) == (422, True)
+    assert client.delete(path).status_code == 204
+
+
 def test_of_two_who_work_on_one_draft_the_second_is_told(client: httpx2.Client) -> None:
     read = client.post("/v1/policy/drafts", json={"name": "shared"}).json()
     path, as_read = "/v1/policy/drafts/shared", read["changed_at"]

@@ -123,6 +123,23 @@ def test_applying_anyway_takes_back_what_others_changed(site: Site) -> None:
     assert site.does("policy", "show", "--json").data["policy"]["recording_off"] is False
 
 
+def test_the_beep_is_set_for_a_direction(site: Site) -> None:
+    site.does("policy", "draft", "new")
+    site.does(
+        "policy", "draft", "set", "beep_seconds_directions.outgoing=15", "beep_to_directions.outgoing=other party"
+    )
+    shown = site.does("policy", "draft", "show").out
+    assert '# "incoming" = 0' in shown
+    assert tomllib.loads(shown)["beep_seconds_directions"] == {"outgoing": 15}
+    said = site("policy", "draft", "set", "beep_seconds_directions.incoming=5")
+    assert (said.code, "beep_seconds_directions.incoming 5 is out of range" in said.err) == (2, True)
+    site.does("policy", "draft", "apply")
+    policy = site.does("policy", "show", "--json").data["policy"]
+    assert (policy["beep_seconds"], policy["beep_to_directions"]) == (0, {"outgoing": "other party"})
+    site.does("policy", "rollback", "0")
+    assert site.does("policy", "show", "--json").data["policy"]["beep_seconds_directions"] == {}
+
+
 def test_two_who_change_the_same_are_told(site: Site) -> None:
     outdated(site)
     site.does("policy", "draft", "new", "other")

@@ -10,6 +10,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import datetime
 from functools import partial
+from hashlib import sha256
 from pathlib import Path
 
 import pytest
@@ -21,6 +22,7 @@ from stage import Stage, hang_up, talk, wait_for
 from pbx_plugin.db.engine import make_engine
 from pbx_plugin.db.rulebook import DatabaseRulebook
 from pbx_plugin.db.views import CallDetail, RecordingView
+from pbx_plugin.domain.beeping import beep_which
 from pbx_plugin.prompts.build import build_prompts
 from pbx_plugin.prompts.texts import load_texts
 from pbx_plugin.resources import resource_dir
@@ -165,10 +167,14 @@ def without_prompt(stage: Stage) -> Ears:
 
 
 def beeps(stage: Stage) -> dict[str, Ears]:
-    """Three calls, each begun under its own policy, that last longer than two beeps; one of them pauses."""
+    """Three calls, each begun under its own policy, that last longer than two beeps; one of them pauses.
+
+    All of them come in: what is said of their direction goes before what is said of all.
+    """
     calls = {}
     for beep_to, (user, caller) in BEEPED.items():
-        apply_policy(stage.site, beep_seconds=EVERY_S, beep_to=beep_to)
+        by_direction = {"beep_seconds_directions": {"incoming": EVERY_S}, "beep_to_directions": {"incoming": beep_to}}
+        apply_policy(stage.site, beep_seconds=0, **by_direction)
         calls[beep_to] = called(stage, user, caller)
         recorded(stage, calls[beep_to].number, user)
     talk(EVERY_S / 2)
@@ -177,7 +183,7 @@ def beeps(stage: Stage) -> dict[str, Ears]:
     closed(stage, paused.number, "203")
     talk(EVERY_S * 1.5)
     found = {to: ears(stage, one.number, other=one.caller, user=one.user) for to, one in calls.items()}
-    apply_policy(stage.site, beep_seconds=0)
+    apply_policy(stage.site, beep_seconds_directions={})
     return found
 
 
@@ -291,7 +297,7 @@ def beeped(calls: Played[Ears], stage: Stage) -> dict[str, Ears]:
 
 @pytest.mark.parametrize(("to", "hears", "not_"), [("other party", "other", "user"), ("user", "user", "other")])
 def test_the_beep_is_heard_at_its_seconds_by_whom_the_policy_says(
-    beeped: dict[str, Ears], to: str, hears: str, not_: str
+    beeped: dict[str, Ears], stage: Stage, to: str, hears: str, not_: str
 ) -> None:
     heard = beeped[to]
     moments = heard.moments(hears, BEEP)
@@ -300,7 +306,10 @@ def test_the_beep_is_heard_at_its_seconds_by_whom_the_policy_says(
     assert heard.moments(not_, BEEP) == []
     (recording,) = heard.call.recordings
     steps = [step for step in heard.call.timeline if step.what == "beep"]
-    assert [step.detail for step in steps] == ["heard"] * len(moments)
+    assert len(steps) == len(moments)
+    played = {beep_which(step.detail) for step in steps}
+    file = stage.site.settings.paths.prompts / "tones" / "beep.wav"
+    assert [one and one.sha256 for one in played] == [sha256(file.read_bytes()).hexdigest()]
     due = [(step.at - began(recording)).total_seconds() for step in steps]
     assert due == [pytest.approx(EVERY_S * (n + 1), abs=0.6) for n in range(len(moments))]
 

@@ -60,6 +60,8 @@ def policies(draw: st.DrawFn) -> tuple[PolicyVersion, Names]:
         announce_user=draw(st.frozensets(st.sampled_from(Direction))),
         beep_seconds=draw(st.sampled_from([0, 10, 15, 120])),
         beep_to=draw(st.sampled_from(BeepTo)),
+        beep_seconds_directions=draw(st.dictionaries(st.sampled_from(Direction), st.sampled_from([0, 10, 120]))),
+        beep_to_directions=draw(st.dictionaries(st.sampled_from(Direction), st.sampled_from(BeepTo))),
         retention_days=draw(st.integers(7, 365)),
         announce_rules=draw(st.dictionaries(st.sampled_from(RECORDING_RULES), st.sampled_from(Announce))),
         announce_directions=draw(
@@ -113,6 +115,11 @@ def test_a_policy_that_speaks_of_what_has_gone_shows_its_id_and_is_refused() -> 
         ({"beep_seconds": 121}, "10 to 120"),
         ({"beep_seconds": False}, "whole number"),
         ({"beep_to": "everybody"}, "no 'everybody'"),
+        ({"beep_seconds_directions": {"outgoing": 9}}, "beep_seconds_directions.outgoing 9"),
+        ({"beep_seconds_directions": {"outgoing": False}}, "whole number"),
+        ({"beep_seconds_directions": {"sideways": 10}}, "no 'sideways'"),
+        ({"beep_seconds_directions": 10}, "table of settings"),
+        ({"beep_to_directions": {"internal": "everybody"}}, "no 'everybody'"),
         ({"announce_user": ["sideways"]}, "no 'sideways'"),
         ({"announce_user": "incoming"}, "list of texts"),
         ({"announce_rules": {"6": "best effort"}}, "no rule '6'"),
@@ -151,5 +158,7 @@ def test_a_draft_shows_every_group_and_department_with_its_present_value() -> No
         '# "group-1" = "always (whitelisted)"  # queue 601',
         '# "Sales" = 7',
         '# "whitelisted direct number" = "announce or do not record"',
+        '# "internal" = 0',
+        '# "internal" = "both"',
     ):
         assert line in shown

@@ -5,7 +5,8 @@ from __future__ import annotations
 from dataclasses import replace
 from datetime import UTC, datetime
 
-from pbx_plugin.domain.entries import CallBegan, ConsentTaken
+from pbx_plugin.domain.beeping import beep_heard
+from pbx_plugin.domain.entries import CallBegan, ConsentTaken, LegMoved
 from pbx_plugin.services.explanation import explain_untold
 
 NOON = datetime(2026, 3, 2, 12, 0, tzinfo=UTC)
@@ -44,3 +45,17 @@ def test_another_call_s_or_company_s_answer_is_not_told() -> None:
     told = explain_untold([BEGAN, *strangers], "call-1", "acme", {})
     assert told is not None
     assert told["consents"] == []
+
+
+def test_beeps_are_told_with_their_setting_and_which_tone_was_heard() -> None:
+    heard = beep_heard("every 15 s on incoming calls", "1", "cd" * 32)
+    # "heard" alone is what was written before the setting and the tone were.
+    details = ("heard", heard, heard, "not heard: the channel was gone")
+    steps = [LegMoved("call-1", "c", NOON, "beep", detail) for detail in details]
+    told = explain_untold([BEGAN, *steps], "call-1", "acme", {})
+    assert told is not None
+    assert [step["prompt_sha256"] for step in told["announcements"]] == ["", "cd" * 32, "cd" * 32, ""]
+    assert [step["text_version"] for step in told["announcements"]] == ["", "1", "1", ""]
+    words = " ".join(told["words"])
+    assert "The beep was played 3 times (every 15 s on incoming calls), each to one party." in words
+    assert "It could not be played 1 times." in words
