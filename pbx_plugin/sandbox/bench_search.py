@@ -10,6 +10,7 @@ import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 
 from sqlalchemy import Engine, select
@@ -126,8 +127,12 @@ def measure(folder: Path, recordings: int, rounds: int, say: Say) -> Result:
             missing.append(f"{kind.title} is not here ({kind.package}): not measured.")
             continue
         with _filled(server, recordings, say) as engine:
-            found[kind.title] = list(_searched(engine, rounds, lambda what, kind=kind: say(f"{kind.title}: {what}")))
+            found[kind.title] = list(_searched(engine, rounds, partial(_say_of, say, kind.title)))
     return _result(found, recordings, rounds, missing, time.monotonic() - began)
+
+
+def _say_of(say: Say, title: str, what: str) -> None:
+    say(f"{title}: {what}")
 
 
 @contextmanager

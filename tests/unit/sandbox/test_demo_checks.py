@@ -11,7 +11,7 @@ from pbx_plugin.settings import Paths, Settings
 
 AT = datetime(2030, 1, 1, tzinfo=UTC)
 NOWHERE = "neither Rosa nor Sara is heard in any file on disk"
-CALL = CallView("c", "t", "1.1", AT, AT, "answered", "incoming", "", "", "", "", "", 1, False, "", None)
+CALL = CallView("c", "t", "1.1", AT, AT, "answered", "incoming", "", "", "", "", "", "", 1, False, "", None)
 EMPTY = CallDetail(CALL, ("1.1",), (), (), (), (), (), (), (), ())
 
 
