@@ -18,15 +18,26 @@ from sqlalchemy import Connection, delete, insert, select
 from pbx_plugin.db import alarms
 from pbx_plugin.db.alarms import Telling
 from pbx_plugin.db.base import clean_json
-from pbx_plugin.db.models import CallRow, DecisionRow, DeliveryRow, RecordingRow, WebhookRow
-from pbx_plugin.domain.entries import ConsentTaken, Decided, Entry, Gap, RecordingFailed, RecordingStored, Trouble
+from pbx_plugin.db.models import CallRow, ConsentRow, DecisionRow, DeliveryRow, RecordingRow, WebhookRow
+from pbx_plugin.domain.consent_ivr import Outcome
+from pbx_plugin.domain.entries import (
+    Audited,
+    ConsentTaken,
+    Decided,
+    Entry,
+    Gap,
+    RecordingFailed,
+    RecordingStored,
+    Trouble,
+)
+from pbx_plugin.domain.withdrawal import WITHDRAWN
 from pbx_plugin.services.webhooks import DeliveryState, Event
 
 _NAMESPACE = UUID("1c2b7a52-6d0e-4d69-9a43-5e0f4c1b7f10")
 AT_ONCE = datetime(1970, 1, 1, tzinfo=UTC)
 """When a fresh delivery is due; not the time of what it tells, for Asterisk's clock may be ahead of ours."""
 _PAUSED = "paused by "
-_TELLING = (Decided, RecordingStored, RecordingFailed, ConsentTaken, Gap, Trouble)
+_TELLING = (Decided, RecordingStored, RecordingFailed, ConsentTaken, Audited, Gap, Trouble)
 
 
 @dataclass(frozen=True, slots=True)
@@ -113,6 +124,8 @@ def _news(connection: Connection, entry: Entry, alarmed: Collection[str]) -> Ite
             names = ("evidence_id", "linkedid", "consent_number", "caller_raw", "caller_e164", "outcome", "digits")
             data = {name: getattr(entry, name) for name in (*names, "language", "text_version", "policy_version")}
             yield _News(entry.tenant_id, Event.CONSENT, entry.evidence_id, entry.at, data)
+        case Audited() if entry.action == WITHDRAWN:
+            yield from _withdrawn(connection, entry)
         case Gap() if entry.tenant_id in alarmed and not entry.reason.startswith(_PAUSED):
             for telling in alarms.of_gap(connection, entry):
                 data = {"what": "not recorded", "reason": entry.reason, "gap_id": entry.gap_id}
@@ -145,6 +158,19 @@ def _decided(connection: Connection, entry: Decided) -> Iterator[_News]:
     names = ("decision_id", "call_id", "user_id", "verdict", "rule", "rule_name", "policy_version", "evidence_id")
     data = {**{name: getattr(entry, name) for name in names}, "linkedid": row.linkedid}
     yield _News(row.tenant_id, Event.DECIDED, entry.decision_id, entry.at, data)
+
+
+def _withdrawn(connection: Connection, entry: Audited) -> Iterator[_News]:
+    call = (CallRow.id == entry.subject, CallRow.tenant_id == entry.tenant_id)
+    linkedid = connection.scalar(select(CallRow.linkedid).where(*call))
+    if linkedid is None:
+        return
+    given = (ConsentRow.tenant_id == entry.tenant_id, ConsentRow.outcome == Outcome.GIVEN)
+    evidence = select(ConsentRow.id).where(ConsentRow.linkedid == linkedid, *given).order_by(ConsentRow.at)
+    data: dict[str, Any] = {"outcome": "withdrawn", "call_id": entry.subject, "linkedid": linkedid}
+    data |= {"by": entry.actor, "evidence_ids": list(connection.scalars(evidence))}
+    data |= {"erased": bool(entry.detail.get("erased"))}
+    yield _News(entry.tenant_id, Event.CONSENT, entry.audit_id, entry.at, data)
 
 
 def _of_media(connection: Connection, entry: RecordingStored | RecordingFailed, event: Event) -> Iterator[_News]:

@@ -19,6 +19,8 @@ from pbx_plugin.domain.turn import Turn
 
 TONE_WITHDRAWN = "withdrawn"
 ACTOR = "recorder"
+WITHDRAWN = "consent withdrawn"
+"""What the audit calls it; its subject is the call."""
 WITHDRAWN_ELSEWHERE = "consent withdrawn in another call on the same phone"
 
 
@@ -43,7 +45,7 @@ def take_back(turn: Turn, leg: Leg) -> None:
     turn.note(leg, "withdrawal", "what was recorded is erased" if erases else "what was recorded is kept")
     detail = {"recorded": sorted(call.made), "in other calls": sorted(call.lent), "erased": erases}
     audit_id = str(uuid5(UUID(call.call_id), "withdrawal"))
-    turn.say(Audited(audit_id, call.tenant_id, turn.at, who, "consent withdrawn", call.call_id, detail))
+    turn.say(Audited(audit_id, call.tenant_id, turn.at, who, WITHDRAWN, call.call_id, detail))
     if erases:
         turn.call = replace(turn.call, erasing=frozenset(call.made))
         for media in call.made:

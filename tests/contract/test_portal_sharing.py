@@ -221,6 +221,39 @@ def test_a_link_that_cannot_be_sent_says_why_and_keeps_what_was_typed(
     assert audited(stage, recording) == []
 
 
+HOSTILE_CALLERS = (
+    "+45\r\nBcc: all@example.com\r\n\r\nClick here",
+    "a\nTo: all@example.com",
+    "b\rCc: all@example.com",
+    "c\u2028Bcc: all@example.com\x85Bcc: all@example.com\x0bBcc: all@example.com",
+    "d\r\n.\r\nMAIL FROM:<x@y.z>\r\nRCPT TO:<all@example.com>",
+    "e =?utf-8?q?=0d=0aBcc:_all=40example.com?=",
+    "f\0\u202eg \U0001f4de",
+)
+
+
+def test_no_caller_s_number_adds_a_header_a_reader_or_a_line_to_a_mail(
+    stage: PortalStage, post: PostOffice, mail_server: Server
+) -> None:
+    settings = MailServer(host="127.0.0.1", port=mail_server.port, tls="none", sender="recording@company.example")
+    # What other tests have mailed goes first.
+    with SmtpSender(settings) as sender:
+        deliver(DatabaseOutbox(stage.engine), sender, stage.now)
+    post.taken.clear()
+    for number in ("+4531200118", *HOSTILE_CALLERS):
+        assert share(stage, stage.recording("anna", number=number)).status_code == 303
+    with SmtpSender(settings) as sender:
+        assert deliver(DatabaseOutbox(stage.engine), sender, stage.now).sent == len(HOSTILE_CALLERS) + 1
+    assert [to for to, _ in post.taken] == [["anna@example.com"]] * (len(HOSTILE_CALLERS) + 1)
+    harmless = post.taken[0][1]
+    for (_, mail), number in zip(post.taken[1:], HOSTILE_CALLERS, strict=True):
+        ours = set(harmless.keys()) | {"Content-Transfer-Encoding"}
+        assert set(mail.keys()) <= ours, number
+        assert (mail["To"], mail["Subject"]) == ("anna@example.com", harmless["Subject"])
+        text = str(mail.get_content())
+        assert len(text.splitlines()) == len(str(harmless.get_content()).splitlines()), number
+
+
 def test_hostile_words_stay_words_in_mail_and_page(stage: PortalStage) -> None:
     recording = stage.recording("anna", number="<script>alert(1)</script>\r\nBcc: x@y.z {code}")
     share(stage, recording, subject="Hello\r\nBcc: x@y.z \u202etxt")

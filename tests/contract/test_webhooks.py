@@ -11,7 +11,8 @@ import socket
 import threading
 import time
 from collections.abc import Iterator
-from datetime import timedelta
+from dataclasses import replace
+from datetime import datetime, timedelta
 from ipaddress import ip_address, ip_network
 from pathlib import Path
 from typing import Any
@@ -19,7 +20,7 @@ from urllib.parse import urlsplit
 
 import pytest
 from api_site import ApiStage
-from call_entries import NOON
+from call_entries import NOON, consent_taken
 from sqlalchemy import update
 
 from pbx_plugin.api.posting import post
@@ -28,9 +29,11 @@ from pbx_plugin.clock import now
 from pbx_plugin.db.engine import writing
 from pbx_plugin.db.models import DeliveryRow
 from pbx_plugin.db.webhooks import Delivery
-from pbx_plugin.domain.entries import Decided, Gap, RecordingFailed
+from pbx_plugin.domain.entries import Audited, Decided, Gap, RecordingFailed
+from pbx_plugin.domain.withdrawal import WITHDRAWN
 from pbx_plugin.services.directory import RefusedError
 from pbx_plugin.services.webhooks import (
+    LONGEST_PAUSE,
     MOST_TRIES,
     SIGNATURE_HEADER,
     DeliveryState,
@@ -123,6 +126,17 @@ def sending(stage: ApiStage) -> Iterator[None]:
         sender.stop()
 
 
+def round_of_sending(stage: ApiStage, at: datetime) -> None:
+    """Let a sender that has just been started look once into the outbox, by this clock."""
+    sender = Sender(stage.site.webhooks, stage.settings.webhooks, lambda: at)
+    sender._look()
+    sender._pool.shutdown(wait=True)
+
+
+def iso(at: datetime) -> str:
+    return at.isoformat().replace("+00:00", "Z")
+
+
 def until(what: Any, seconds: float = 20) -> None:
     end = time.monotonic() + seconds
     while not what():
@@ -185,6 +199,62 @@ class TestTelling:
         assert deliveries(stage, webhook) == []
 
 
+class TestConsent:
+    @pytest.mark.parametrize(
+        ("outcome", "digits"), [("given", "1"), ("refused", "2"), ("silent", ""), ("wrong key", "77"), ("hung up", "")]
+    )
+    def test_whatever_a_caller_answered_is_told_once(self, stage: ApiStage, outcome: str, digits: str) -> None:
+        webhook = hook(stage, "https://hooks.example.com/", Event.CONSENT)
+        taken = replace(consent_taken("asked", linkedid="1700000060.1"), outcome=outcome, digits=digits)
+        stage.apply(taken, taken)
+        stage.apply(taken)
+        (one,) = deliveries(stage, webhook)
+        body = json.loads(one.body)
+        assert (one.event, body["event"], body["at"]) == ("consent", "consent", iso(taken.at))
+        assert body["data"] == {
+            "evidence_id": "asked",
+            "linkedid": "1700000060.1",
+            "consent_number": "8000",
+            "caller_raw": "31200118",
+            "caller_e164": "+4531200118",
+            "outcome": outcome,
+            "digits": digits,
+            "language": "da",
+            "text_version": "1",
+            "policy_version": 3,
+        }
+
+    def test_a_withdrawal_is_told_with_the_consent_that_it_takes_back(self, stage: ApiStage) -> None:
+        webhook = hook(stage, "https://hooks.example.com/", Event.CONSENT)
+        alarms = hook(stage, "https://alarms.example.com/", Event.ALARM)
+        call = stage.call(stage.own, "1700000060.2", NOON)
+        before = len(deliveries(stage, alarms))
+        tenant = stage.own.tenant.id
+        given = consent_taken("given", linkedid="1700000060.2")
+        refused = replace(consent_taken("refused", linkedid="1700000060.2"), outcome="refused")
+        gone = Audited("w1", tenant, LATER, "Anna (101)", WITHDRAWN, call, {"erased": True, "recorded": ["m"]})
+        stage.apply(refused, given, gone, gone)
+        (told,) = [b for b in (json.loads(one.body) for one in deliveries(stage, webhook)) if "by" in b["data"]]
+        assert (told["event"], told["at"]) == ("consent", iso(LATER))
+        assert told["data"] == {
+            "outcome": "withdrawn",
+            "call_id": call,
+            "linkedid": "1700000060.2",
+            "by": "Anna (101)",
+            "evidence_ids": ["given"],
+            "erased": True,
+        }
+        assert len(deliveries(stage, alarms)) == before
+
+    def test_another_company_s_call_is_no_withdrawal_of_ours(self, stage: ApiStage) -> None:
+        webhook = hook(stage, "https://hooks.example.com/", Event.CONSENT)
+        call = stage.call(stage.other, "1700000060.3", NOON)
+        stage.apply(Audited("w2", stage.own.tenant.id, LATER, "Eve", WITHDRAWN, call))
+        stage.apply(Audited("w3", stage.other.tenant.id, LATER, "Bo", WITHDRAWN, call))
+        stage.apply(Audited("w4", stage.own.tenant.id, LATER, "Eve", "something else", call))
+        assert deliveries(stage, webhook) == []
+
+
 class TestSending:
     def test_a_delivery_is_signed_over_its_time_and_body(self, stage: ApiStage, receiver: Receiver) -> None:
         webhook = hook(stage, receiver.url, Event.STORED)
@@ -232,6 +302,44 @@ class TestSending:
             pass
         assert stage.site.webhooks.retry(desk, None) == 1
         assert deliveries(stage, webhook)[0].state is DeliveryState.WAITING
+
+    def test_a_receiver_that_fails_for_a_day_has_everything_at_last(self, stage: ApiStage, receiver: Receiver) -> None:
+        webhook = hook(stage, receiver.url, Event.STORED)
+        numbers = [f"1700000054.{n}" for n in range(3)]
+        for number in numbers:
+            stage.call(stage.own, number, NOON)
+        start = at = now()
+        receiver.status = 500
+        tried_at: list[timedelta] = []
+        while at - start < timedelta(days=1):
+            (first, *others) = deliveries(stage, webhook)
+            due = min((one.next_try_at for one in (first, *others)), default=at)
+            at = max(at, due) + timedelta(seconds=1)
+            got = len(receiver.got)
+            round_of_sending(stage, at)
+            assert len(receiver.got) == got + 1, "one that is not taken holds back the rest of the same round"
+            tried_at.append(at - start)
+        waiting = deliveries(stage, webhook)
+        assert [one.state for one in waiting] == [DeliveryState.WAITING] * 3
+        assert all(1 < one.tries < MOST_TRIES and one.error == "the receiver answered 500" for one in waiting)
+        pauses = [one.next_try_at - at for one in waiting]
+        assert max(pauses) <= LONGEST_PAUSE
+        receiver.status, receiver.got[:] = 204, []
+        at += LONGEST_PAUSE
+        round_of_sending(stage, at)
+        assert [one.state for one in deliveries(stage, webhook)] == [DeliveryState.DELIVERED] * 3
+        assert all(one.delivered_at == at for one in deliveries(stage, webhook))
+        # Whoever has waited longest comes first.
+        order = [one.id for one in sorted(waiting, key=lambda one: one.next_try_at)]
+        assert [headers["Pbx-Plugin-Delivery"] for _, headers, _ in receiver.got] == order
+        told = {json.loads(body)["data"]["linkedid"] for _, _, body in receiver.got}
+        assert told == set(numbers)
+        for _, headers, body in receiver.got:
+            seconds = int(headers[SIGNATURE_HEADER].partition(",")[0].removeprefix("t="))
+            assert seconds == int(at.timestamp()), "signed when it is sent, so that a receiver takes it for fresh"
+            assert headers[SIGNATURE_HEADER] == signature("the secret", seconds, body)
+        round_of_sending(stage, at + LONGEST_PAUSE)
+        assert len(receiver.got) == 3
 
     def test_one_that_hangs_delays_no_other(self, stage: ApiStage, receiver: Receiver) -> None:
         with Receiver() as slow:
