@@ -82,6 +82,7 @@ class Finalising:
             out_at=wanted.out_at,
             closed_at=wanted.closed_at,
             shortest_ms=self._shortest_ms,
+            paces=wanted.paces,
         )
 
     async def erase(self, wanted: EraseMedia) -> None:

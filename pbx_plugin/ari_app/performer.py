@@ -8,7 +8,7 @@ be recorded is not recorded while a disk or another capture is slow.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Coroutine, Sequence
+from collections.abc import Awaitable, Callable, Coroutine, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from datetime import datetime
@@ -28,7 +28,8 @@ from pbx_plugin.domain.beeping import TONE_BEEP, Beep, beep_heard
 from pbx_plugin.domain.callstate import CallState
 from pbx_plugin.domain.entries import CallRemembered, Entry, Gap, LegMoved, RecordingClosed, RecordingErased
 from pbx_plugin.domain.happenings import Spoken
-from pbx_plugin.domain.losses import UNWATCHED, Loss, loss
+from pbx_plugin.domain.losses import UNWATCHED, Loss, losses
+from pbx_plugin.domain.pacing import KEPT_TIME, Paces
 from pbx_plugin.domain.settling import SETTLES_WITHIN
 from pbx_plugin.prompts.library import PromptFile
 from pbx_plugin.services.callmemory import remember
@@ -47,24 +48,36 @@ ANNOUNCE = "announce"
 DATABASE_PATIENCE = 0.25
 """Seconds that a capture waits for its row to be in the database; the journal holds it in any case."""
 
+PACES_PATIENCE = 2.0
+"""Seconds that the end of a capture waits to learn how it was written; it takes a thousandth of that."""
+
 Happen = Callable[[h.Happening], None]
 Asked = tuple[CallState, list[c.Command]]
 """A call as it was after a happening, and what is to be done about it."""
 FindSound = Callable[[str, str], PromptFile | None]
 """Finds a prompt: language, name → its file, None when there is none."""
+FindPaces = Callable[[str], Awaitable[Paces]]
+"""Tells how Asterisk wrote the files of a capture, which are closed."""
 
 
 class Performer:
     """The only place where commands become deeds. Use :meth:`perform` from the event loop; it returns at once."""
 
     def __init__(
-        self, capturing: Capturing, finalising: Finalising, journal: Journal, find_sound: FindSound, happen: Happen
+        self,
+        capturing: Capturing,
+        finalising: Finalising,
+        journal: Journal,
+        find_sound: FindSound,
+        happen: Happen,
+        paces: FindPaces | None = None,
     ) -> None:
         self._capturing = capturing
         self._finalising = finalising
         self._journal = journal
         self._find_sound = find_sound
         self._happen = happen
+        self._paces = paces
         self._queues: dict[str, asyncio.Queue[Asked]] = {}
         self._tasks: set[asyncio.Task[Any]] = set()
         self._announcing: dict[str, asyncio.Task[None]] = {}
@@ -91,6 +104,18 @@ class Performer:
     def is_stopping(self, media: str) -> bool:
         """Tell whether the end of this capture was asked for by us."""
         return media in self._stopping
+
+    async def paces(self, media: str) -> Paces:
+        """Return how Asterisk wrote the files of a capture that has ended. Never raises."""
+        if self._paces is None:
+            return KEPT_TIME
+        try:
+            async with asyncio.timeout(PACES_PATIENCE):
+                return await self._paces(media)
+        except Exception:
+            # Whatever it is, the recording is to be stored.
+            log.exception("how a recording was written is not known", media=media)
+            return KEPT_TIME
 
     def stop(self, wanted: c.StopCapture) -> None:
         """End a capture, at once; CaptureEnded follows. ``perform`` sees to it for calls of this run."""
@@ -260,8 +285,9 @@ class Performer:
         if starting is not None:
             await starting.wait()
         await self._ended(wanted)
+        paces = await self.paces(wanted.media)
         self._stopping.discard(wanted.media)
-        self._happen(h.CaptureEnded(now(), wanted.media))
+        self._happen(h.CaptureEnded(now(), wanted.media, paces))
 
     async def _ended(self, wanted: c.StopCapture) -> None:
         """Return when Asterisk records this no longer, however often it must be asked."""
@@ -342,17 +368,16 @@ class Performer:
             if media.in_at is not None and wanted.closed_at < (at := now()):
                 lost.append(Loss(wanted.closed_at, at, UNWATCHED))
         await self._ended(c.StopCapture(wanted.media, wanted.spool_in, wanted.spool_out))
-        if missing := await self._finalise(wanted):
-            lost.append(missing)
+        lost += await self._finalise(wanted)
         for one, user_id in ((one, user_id) for one in lost for user_id in media.user_ids):
             gap_id = str(uuid5(UUID(wanted.media), f"gap {user_id} {one.since.isoformat()}"))
             await self._book(Gap(gap_id, media.call_id, media.tenant_id, user_id, one.since, one.until, one.reason))
 
-    async def _finalise(self, wanted: c.FinaliseMedia) -> Loss | None:
+    async def _finalise(self, wanted: c.FinaliseMedia) -> tuple[Loss, ...]:
         became = await self._finalising.finalise(wanted)
         await self._book(became)
         await self._finalising.discard(wanted.spool_in, wanted.spool_out)
-        lost = loss(wanted, became)
+        lost = losses(wanted, became)
         self._happen(h.MediaSettled(now(), wanted.media, lost))
         return lost
 

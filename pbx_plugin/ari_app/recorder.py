@@ -16,6 +16,7 @@ from pbx_plugin.ari_app.clock_watch import ClockWatch
 from pbx_plugin.ari_app.finalising import Finalising
 from pbx_plugin.ari_app.heard import Heard
 from pbx_plugin.ari_app.leftovers import clear_spool, finish_orphans
+from pbx_plugin.ari_app.pace import PaceLog, Written
 from pbx_plugin.ari_app.performer import FindSound, Performer
 from pbx_plugin.ari_app.questions import ask_holds, ask_marks
 from pbx_plugin.ari_app.resync import changed_unheard, missed
@@ -75,7 +76,8 @@ class RecorderApp:
         self._memory = memory
         self._signals = Signals()
         self._capturing = Capturing(ari, settings.ari.app, self._signals)
-        self._performer = Performer(self._capturing, finalising, journal, find_sound, self._happen)
+        self._pace = PaceLog(settings.paths.spool, self._written, now, time.monotonic)
+        self._performer = Performer(self._capturing, finalising, journal, find_sound, self._happen, self._pace.paces)
         self._beeper = Beeper(self._performer.beep)
         self._switchboard: Switchboard | None = None
         self._watch: CaptureWatch | None = None
@@ -107,7 +109,8 @@ class RecorderApp:
             on_event=self._on_event,
             on_lost=self._on_lost,
         )
-        deeds = (self._rules.run(self._rules_changed), self._tick(), self._room.run(), self._witness.run())
+        watches = (self._rules.run(self._rules_changed), self._room.run(), self._witness.run(), self._pace.run())
+        deeds = (self._tick(), *watches)
         beside = [asyncio.create_task(deed) for deed in deeds]
         try:
             await connection.run()
@@ -301,6 +304,13 @@ class RecorderApp:
     def _captures(self) -> list[tuple[CallState, str, Capture]]:
         calls = tuple(self._switchboard.calls.values()) if self._switchboard else ()
         return [(call, media, capture) for call in calls for media, capture in call.captures.items()]
+
+    def _written(self) -> list[Written]:
+        return [
+            Written(media, one.spool_in, one.spool_out, one.in_at + call.clock_off, one.out_at + call.clock_off)
+            for call, media, one in self._captures()
+            if one.phase in (Phase.RECORDING, Phase.CLOSING) and one.in_at and one.out_at
+        ]
 
     async def _resume(self, capture: Capture) -> None:
         """Go on with a capture: one that lives goes on; one whose worker died with the last run is ended.

@@ -44,5 +44,6 @@ class CaptureWatch:
 
     async def _later(self, media: str) -> None:
         await asyncio.sleep(AFTERMATH)
+        paces = await self._performer.paces(media)
         if not self._performer.is_stopping(media):
-            self._switchboard.happen(h.CaptureEnded(now(), media))
+            self._switchboard.happen(h.CaptureEnded(now(), media, paces))

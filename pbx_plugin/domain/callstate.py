@@ -11,6 +11,7 @@ from pbx_plugin.domain.decide import marks_in_force
 from pbx_plugin.domain.decision import Decision
 from pbx_plugin.domain.entries import Side
 from pbx_plugin.domain.happenings import Carried
+from pbx_plugin.domain.pacing import KEPT_TIME, Paces
 from pbx_plugin.domain.policy import PolicyVersion
 
 
@@ -68,7 +69,7 @@ class Capture:
 
     ``number`` counts the call's recorded segments from 1; it is 0 until recording is asked for. ``doubtful_since`` is
     when its people were parted, while it is not known yet whether Asterisk is only moving them. ``telling`` are the
-    channels that hear the announcement it waits for.
+    channels that hear the announcement it waits for. ``paces`` is how Asterisk wrote its files, once they are closed.
     """
 
     media: str
@@ -89,6 +90,7 @@ class Capture:
     failure: str = ""
     unheard_since: datetime | None = None
     telling: tuple[str, ...] = ()
+    paces: Paces = KEPT_TIME
 
     @property
     def live(self) -> bool:

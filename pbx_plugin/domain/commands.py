@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from pbx_plugin.domain.entries import Entry
+from pbx_plugin.domain.pacing import KEPT_TIME, Paces
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,6 +84,7 @@ class FinaliseMedia:
     in_at: datetime | None
     out_at: datetime | None
     closed_at: datetime
+    paces: Paces = KEPT_TIME
 
 
 @dataclass(frozen=True, slots=True)

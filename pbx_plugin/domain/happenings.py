@@ -12,6 +12,7 @@ from enum import StrEnum
 
 from pbx_plugin.domain.call import Consent, Mixing
 from pbx_plugin.domain.losses import Loss
+from pbx_plugin.domain.pacing import KEPT_TIME, Paces
 
 
 @dataclass(frozen=True, slots=True)
@@ -198,10 +199,11 @@ class CaptureStarted:
 
 @dataclass(frozen=True, slots=True)
 class CaptureEnded:
-    """Asterisk has closed both files of a capture, whether we asked for it or not."""
+    """Asterisk has closed both files of a capture, whether we asked for it or not. ``paces`` is how it wrote them."""
 
     at: datetime
     media: str
+    paces: Paces = KEPT_TIME
 
 
 @dataclass(frozen=True, slots=True)
@@ -219,7 +221,7 @@ class MediaSettled:
 
     at: datetime
     media: str
-    loss: Loss | None = None
+    losses: tuple[Loss, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

@@ -323,6 +323,7 @@ def _capture_news(turn: Turn, news: CaptureNews) -> None:
             else:
                 turn.miss(capture, Phase.FAILED, capture.intended_at or news.at, news.reason)
         case h.CaptureEnded() if capture.phase in (Phase.STARTING, Phase.RECORDING, Phase.CLOSING):
+            capture = replace(capture, paces=news.paces)
             if capture.closed_at is None:
                 turn.say(RecordingClosed(capture.media, news.at, "Asterisk ended the recording"))
                 capture = replace(capture, closed_at=news.at)
@@ -332,8 +333,8 @@ def _capture_news(turn: Turn, news: CaptureNews) -> None:
             finalise(turn, capture)
         case h.MediaSettled() if capture.phase is Phase.FINALISING:
             turn.drop(capture)
-            if news.loss is not None and capture.media in turn.call.made.keys() - turn.call.erasing:
-                turn.lose(capture, news.loss)
+            if news.losses and capture.media in turn.call.made.keys() - turn.call.erasing:
+                turn.lose(capture, news.losses)
         case h.TryAgain() if capture.phase is Phase.ANNOUNCING:
             telling.break_off(turn, capture)
         case h.TryAgain() if capture.phase is Phase.FAILED:

@@ -147,6 +147,7 @@ def finalise(turn: Turn, capture: Capture) -> None:
             in_at=capture.in_at,
             out_at=capture.out_at,
             closed_at=capture.closed_at,
+            paces=capture.paces,
         )
     )
 

@@ -96,11 +96,13 @@ class Turn:
         if phase is not Phase.PAUSED:
             self.ask(Complain(self.call.call_id, capture.user_ids, why))
 
-    def lose(self, capture: Capture, loss: Loss) -> None:
-        """Report what was recorded and is in no file."""
-        for user_id in capture.user_ids:
-            self.gap(capture, user_id, loss.since, loss.until, loss.reason)
-        self.ask(Complain(self.call.call_id, capture.user_ids, loss.reason))
+    def lose(self, capture: Capture, losses: tuple[Loss, ...]) -> None:
+        """Report what was recorded and is in no file: each stretch of it, and each reason once."""
+        for loss in losses:
+            for user_id in capture.user_ids:
+                self.gap(capture, user_id, loss.since, loss.until, loss.reason)
+        for reason in dict.fromkeys(loss.reason for loss in losses):
+            self.ask(Complain(self.call.call_id, capture.user_ids, reason))
 
     def _gaps(self, capture: Capture, until: datetime | None) -> None:
         for user_id in capture.user_ids:

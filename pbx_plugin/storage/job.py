@@ -8,6 +8,7 @@ from pathlib import Path
 
 from pbx_plugin.domain.entries import RecordingStored, Side
 from pbx_plugin.domain.naming import Holding, archive_file, parse_spool, part_file, spool_file
+from pbx_plugin.domain.pacing import KEPT_TIME, Paces
 from pbx_plugin.services.ports import OpenMedia
 
 
@@ -18,6 +19,7 @@ class FinaliseJob:
     ``spool_in`` and ``spool_out`` are recording names without extension; the sound of the first goes to ``in_side``.
     ``in_at`` and ``out_at`` tell when each began, None when Asterisk's word was missed. Nothing after ``closed_at`` is
     kept; None means that the segment simply ended. Less than ``shortest_ms`` is not kept at all. Aware datetimes.
+    ``paces`` is how far both files fell behind the clock while they were written.
 
     Raises ValueError when an id or a name is not ours, or a name belongs to another segment.
     """
@@ -34,6 +36,7 @@ class FinaliseJob:
     out_at: datetime | None
     closed_at: datetime | None
     shortest_ms: int
+    paces: Paces = KEPT_TIME
 
     def __post_init__(self) -> None:
         """Refuse a job whose files could be somebody else's."""

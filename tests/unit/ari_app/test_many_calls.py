@@ -18,6 +18,7 @@ from pbx_plugin.domain import entries as e
 from pbx_plugin.domain import happenings as h
 from pbx_plugin.domain import lifecycle
 from pbx_plugin.domain.call import Mode
+from pbx_plugin.domain.pacing import KEPT_TIME, Paces
 from pbx_plugin.domain.policy import Exclusion
 from pbx_plugin.domain.rulebook import Rulebook, Tenant
 
@@ -104,6 +105,9 @@ class Stopping:
 
     def is_stopping(self, media: str) -> bool:
         return False
+
+    async def paces(self, media: str) -> Paces:
+        return KEPT_TIME
 
 
 async def test_a_recording_that_asterisk_ended_by_itself_is_closed_and_the_watch_forgets(
