@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 from datetime import timedelta
 from hashlib import sha256
+from typing import Protocol
 
 from sqlalchemy import Engine, delete, insert, select, update
 from sqlalchemy.exc import IntegrityError
@@ -13,10 +14,28 @@ from pbx_plugin.db.directory import SqlDirectory
 from pbx_plugin.db.engine import reading, writing
 from pbx_plugin.db.models import ListeningRow
 from pbx_plugin.services.audit import Desk
-from pbx_plugin.services.handing import Recorded
 
 WINDOW = timedelta(minutes=30)
 """Whoever goes on listening after this long is in the audit again."""
+
+
+class Sounding(Protocol):
+    """A recording, as far as the audit tells of it."""
+
+    @property
+    def recording_id(self) -> str:
+        """Its id."""
+        ...
+
+    @property
+    def call_id(self) -> str:
+        """Its call's id."""
+        ...
+
+    @property
+    def length_ms(self) -> int:
+        """How long it plays."""
+        ...
 
 
 class DatabaseListening:
@@ -25,9 +44,10 @@ class DatabaseListening:
     def __init__(self, engine: Engine) -> None:
         self._engine = engine
 
-    def heard(self, desk: Desk, found: Recorded, session_id: str) -> bool:
+    def heard(self, desk: Desk, found: Sounding, session_id: str) -> bool:
         """Audit that somebody listens now; False when this session's listening was audited within :data:`WINDOW`.
 
+        ``session_id`` is a session of the portal, or ``token:ID`` for a program with a token.
         It is in the audit when this returns: only then may a byte of the sound go out.
         """
         listener = sha256(session_id.encode()).hexdigest()

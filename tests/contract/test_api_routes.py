@@ -24,9 +24,13 @@ from pbx_plugin.api.problems import TITLES
 from pbx_plugin.api.site import NotAskedError
 from pbx_plugin.clock import now
 from pbx_plugin.db.engine import reading
+from pbx_plugin.db.handing import DatabaseHanding
+from pbx_plugin.db.listeners import DatabaseListeners
 from pbx_plugin.db.models import ApiTokenRow, AuditRow
 from pbx_plugin.domain.entries import Audited, CallBegan
+from pbx_plugin.domain.handing import Rules
 from pbx_plugin.domain.receipt import read
+from pbx_plugin.services.listeners import LONGEST_LEASE
 from pbx_plugin.services.ranges import UnsatisfiableError, part_of
 from pbx_plugin.services.receipts import Finding, verify
 from pbx_plugin.services.tokens import Scope
@@ -55,6 +59,12 @@ def client(stage: ApiStage) -> Iterator[httpx2.Client]:
 def audited(stage: ApiStage, action: str) -> list[AuditRow]:
     with reading(stage.engine) as session:
         return list(session.scalars(select(AuditRow).where(AuditRow.action == action).order_by(AuditRow.seq)))
+
+
+def _listeners_most(stage: ApiStage, most: int) -> None:
+    with stage.desk(stage.own.tenant) as desk:
+        pass
+    DatabaseHanding(stage.engine).save_rules(desk, Rules(listeners_most=most))
 
 
 def test_a_receipt_is_given_out_signed_and_the_same_every_time(stage: ApiStage, client: httpx2.Client) -> None:
@@ -314,28 +324,47 @@ class TestTags:
 
 
 class TestListening:
-    def test_whole_and_in_parts_and_each_is_audited(self, stage: ApiStage, client: httpx2.Client) -> None:
+    def test_whole_and_in_parts_and_audited_once_for_each_token(self, stage: ApiStage) -> None:
         recording = stage.own.things["recording"]
         path = f"/v1/recordings/{recording}/audio"
         before = len(audited(stage, "listened"))
-        whole = client.get(path)
-        assert (whole.status_code, whole.content, whole.headers["accept-ranges"]) == (200, SOUND, "bytes")
-        assert whole.headers["content-type"] == "audio/wav"
-        for asked, first, end in (
-            ("bytes=0-0", 0, 1),
-            ("bytes=100-299", 100, 300),
-            ("bytes=102300-", 102_300, len(SOUND)),
-            ("bytes=-10", len(SOUND) - 10, len(SOUND)),
-            ("bytes=102390-999999", 102_390, len(SOUND)),
-        ):
-            part = client.get(path, headers={"Range": asked})
-            assert (part.status_code, part.content) == (206, SOUND[first:end])
-            assert part.headers["content-range"] == f"bytes {first}-{end - 1}/{len(SOUND)}"
+        with stage.client(stage.token()) as client:
+            whole = client.get(path)
+            assert (whole.status_code, whole.content, whole.headers["accept-ranges"]) == (200, SOUND, "bytes")
+            assert whole.headers["content-type"] == "audio/wav"
+            for asked, first, end in (
+                ("bytes=0-0", 0, 1),
+                ("bytes=100-299", 100, 300),
+                ("bytes=102300-", 102_300, len(SOUND)),
+                ("bytes=-10", len(SOUND) - 10, len(SOUND)),
+                ("bytes=102390-999999", 102_390, len(SOUND)),
+            ):
+                part = client.get(path, headers={"Range": asked})
+                assert (part.status_code, part.content) == (206, SOUND[first:end])
+                assert part.headers["content-range"] == f"bytes {first}-{end - 1}/{len(SOUND)}"
+        with stage.client(stage.token()) as another:
+            another.get(path, headers={"Range": "bytes=0-9"})
         entries = audited(stage, "listened")[before:]
-        assert len(entries) == 6
-        assert entries[2].subject == recording
-        assert entries[2].detail["from"] == 100
-        assert entries[2].actor.startswith("API token program")
+        assert [entry.subject for entry in entries] == [recording, recording]
+        assert entries[0].actor.startswith("API token program")
+        assert entries[0].detail["call"]
+
+    def test_a_token_is_one_listener_of_the_company_s(self, stage: ApiStage) -> None:
+        path = f"/v1/recordings/{stage.own.things['recording']}/audio"
+        listeners = DatabaseListeners(stage.engine)
+        _listeners_most(stage, 1)
+        try:
+            with stage.client(stage.token()) as one, stage.client(stage.token()) as another:
+                assert [one.get(path).status_code for _ in range(2)] == [200, 200]
+                refused = another.get(path, headers={"Range": "bytes=0-9"})
+                assert (refused.status_code, refused.content[:4]) == (429, b'{"ty')
+                assert 1 <= int(refused.headers["retry-after"]) <= 300
+                assert "API token" in refused.json()["detail"]
+                assert another.head(path).status_code == 200
+                [listening] = listeners.listening(stage.own.tenant.id, now())
+                assert listening.until - listening.since <= LONGEST_LEASE
+        finally:
+            _listeners_most(stage, 0)
 
     def test_a_part_of_another_file_is_the_whole_of_this_one(self, stage: ApiStage, client: httpx2.Client) -> None:
         path = f"/v1/recordings/{stage.own.things['recording']}/audio"

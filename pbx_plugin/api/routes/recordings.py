@@ -1,4 +1,4 @@
-"""Recordings: found, listened to, and noted upon. Every listening is audited."""
+"""Recordings: found, listened to, and noted upon. Listening is audited, and counts among the company's listeners."""
 
 from __future__ import annotations
 
@@ -16,8 +16,11 @@ from starlette.responses import Response, StreamingResponse
 from pbx_plugin.api.caller import Caller, Needs
 from pbx_plugin.api.problems import ProblemError, documented
 from pbx_plugin.api.words import Body, Cursor, Limit, Name, Page, Shown, Since, Until, Word, page_of, sound, span
+from pbx_plugin.db.listeners import DatabaseListeners
+from pbx_plugin.db.listening import DatabaseListening
 from pbx_plugin.db.paging import RecordingFilter
 from pbx_plugin.db.views import RecordingView
+from pbx_plugin.services.listeners import TooManyListenersError, sound_of
 from pbx_plugin.services.ranges import UnsatisfiableError, part_of
 from pbx_plugin.services.tokens import Scope
 
@@ -35,7 +38,7 @@ LONGEST_MS = 7 * 24 * 3600 * 1000
 AUDIO = {
     200: {"description": "The whole file.", "content": {"audio/wav": {}}},
     206: {"description": "The part that was asked for.", "content": {"audio/wav": {}}},
-    **documented(404, 409, 416),
+    **documented(404, 409, 416, 429),
 }
 
 
@@ -126,13 +129,16 @@ def listen(
     range: Annotated[str | None, Header(max_length=500)] = None,
     if_range: Annotated[str | None, Header(max_length=200)] = None,
 ) -> Response:
-    """Listen to a recording: a stereo WAV, whole or one range of bytes. Every listening is audited."""
+    """Listen to a recording: a stereo WAV, whole or one range of bytes.
+
+    In the audit before its first byte, once for a token and half an hour, as a player fetches parts by the dozen. A
+    token is one listener of its company, which may limit how many listen at once.
+    """
     found = _one(caller, recording)
     file, headers, part = _opened(caller, found, range, if_range)
     try:
-        heard = {"from": part[0], "to": part[1], "size": found.size} if part else {"size": found.size}
-        caller.note("listened", found.recording_id, call=found.call_id, **heard)
         first, end = part or (0, os.fstat(file).st_size)
+        _heard(caller, found, end - first)
     except BaseException:
         os.close(file)
         raise
@@ -184,6 +190,21 @@ def remove_note(caller: Noter, recording: Name, note: Name) -> None:
 
 def _one(caller: Caller, name: str) -> RecordingView:
     return caller.site.queries.exact_recording(name, caller.tenant.id).recording
+
+
+def _heard(caller: Caller, found: RecordingView, size: int) -> None:
+    """Count the token as a listener and note that it listens. Raises ProblemError 429 while as many listen as may."""
+    site, listener = caller.site, f"token:{caller.token.id}"
+    at, sound_length = site.now(), sound_of(size, found.rate)
+    try:
+        DatabaseListeners(site.engine).listen(
+            caller.tenant.id, listener, caller.actor, found.recording_id, at, sound_length
+        )
+    except TooManyListenersError as error:
+        wait = max(1, round((error.free_at - at).total_seconds()))
+        raise ProblemError(429, str(error), {"Retry-After": str(wait)}) from error
+    with caller.looking() as desk:
+        DatabaseListening(site.engine).heard(desk, found, listener)
 
 
 def _opened(
