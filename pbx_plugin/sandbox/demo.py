@@ -31,6 +31,7 @@ from pbx_plugin.sandbox import demo_calls as calls
 from pbx_plugin.sandbox.demo_agents import AGENTS, READY, agents_command
 from pbx_plugin.sandbox.demo_cast import CLARA, DAVID, EVERYBODY, ROSA, start_phone
 from pbx_plugin.sandbox.demo_checks import Evidence, check
+from pbx_plugin.sandbox.demo_portal import Invited, open_portal
 from pbx_plugin.sandbox.demo_show import Show
 from pbx_plugin.sandbox.demo_watch import FactMissingError, Watch
 from pbx_plugin.sandbox.phone import Phone, PhoneError
@@ -148,8 +149,10 @@ class Demo:
             if agents.poll() is not None or time.monotonic() > until:
                 raise SandboxError(f"the agents did not get ready:\n{log.read_text()}")
             time.sleep(0.1)
+        invited = open_portal(site)
         self._console.print()
         self._console.print(_how_to_call(info, self._relative(self._folder), self._relative(PROGRAM)))
+        self._console.print(_how_to_look(site.settings.portal.port, invited))
 
     # Speaking
 
@@ -240,6 +243,18 @@ def _how_to_call(info: Info, folder: Path, program: Path) -> Panel:
     for name, words in lines:
         table.add_row(name, Text(words))
     return Panel(table, title="It is left up: call in yourself", title_align="left", border_style="green")
+
+
+def _how_to_look(port: int, invited: list[Invited]) -> Panel:
+    """Say how a person sees the calls in a browser on this machine."""
+    table = Table.grid(padding=(0, 2))
+    table.add_column(style="dim", justify="right")
+    table.add_column(overflow="fold")
+    table.add_row("Portal", Text(f"http://127.0.0.1:{port}"))
+    for one in invited:
+        table.add_row(one.role.value, Text(f"{one.email}, by this link, once: it asks for a password of yours"))
+        table.add_row("", Text(one.link))
+    return Panel(table, title="See and hear these calls in a browser", title_align="left", border_style="green")
 
 
 def _stop(number: int, frame: FrameType | None) -> None:

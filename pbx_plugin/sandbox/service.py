@@ -16,13 +16,16 @@ from pbx_plugin.settings import CONFIG_VARIABLE
 READY = {"recorder": "listening to Asterisk", "agi": "answering", "bridge": "listening to Asterisk"}
 """What a service logs when calls can come."""
 
-SAYS = READY | {"api": "answering"}
-"""The same of every service; calls need no REST interface, so that one is started only where it is wanted."""
+SAYS = READY | {"api": "answering", "portal": "answering"}
+"""The same of every service; calls need neither REST interface nor portal: those are started only where wanted."""
+
+WORDS = {"portal": ("portal", "run")}
+"""The command of a service, where that is not its name."""
 
 
 def service_command(config: Path, name: str) -> list[str]:
     """Return the command line of a service: the file on it tells whose service a process is, in any list of them."""
-    return [sys.executable, "-m", "pbx_plugin.cli.main", "--config", str(config), name]
+    return [sys.executable, "-m", "pbx_plugin.cli.main", "--config", str(config), *WORDS.get(name, (name,))]
 
 
 class ServiceError(Exception):

@@ -67,6 +67,7 @@ class Site:
             ami=block.port("tcp"),
             agi=block.port("tcp"),
             api=block.port("tcp"),
+            portal=block.port("tcp"),
         )
         self.secrets = Secrets(*(secrets.token_urlsafe(18) for _ in range(3)))
         self.asterisk = AsteriskInstance(
@@ -83,6 +84,7 @@ class Site:
         self.agi = Service("agi", self.folder, self.config_path, detached=detached)
         self.bridge = Service("bridge", self.folder, self.config_path, detached=detached)
         self.api = Service("api", self.folder, self.config_path, detached=detached)
+        self.portal = Service("portal", self.folder, self.config_path, detached=detached)
         self._services = services
 
     @property
@@ -132,6 +134,7 @@ class Site:
             ends.callback(self.bridge.stop)
             ends.callback(self.recorder.stop)
             ends.callback(self.api.stop)
+            ends.callback(self.portal.stop)
 
     def __enter__(self) -> Self:
         try:

@@ -33,6 +33,7 @@ class Ports:
     ami: int
     agi: int
     api: int
+    portal: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -112,7 +113,7 @@ port = {ports.agi}
 port = {ports.api}
 
 [portal]
-port = 0
+port = {ports.portal}
 
 [paths]
 state = {toml_value(str(folder / "state"))}

@@ -164,7 +164,7 @@ def alone(folder: Path) -> Iterator[None]:
 
 
 def processes_of(folder: Path) -> dict[str, Running]:
-    """Return what runs in this sandbox, by name: asterisk, recorder, agi, bridge, agents.
+    """Return what runs in this sandbox, by name: asterisk, recorder, agi, bridge, api, portal, agents.
 
     Found by their command lines, which name the folder's own files, so that a process is known whatever became of the
     one that started it, and no stranger with a number from an old file is ever taken for ours.
@@ -193,7 +193,7 @@ def processes_of(folder: Path) -> dict[str, Running]:
 def end_all(folder: Path, say: Say = lambda _: None) -> bool:
     """End what runs in a sandbox: the recorder before Asterisk, so that it can close its files."""
     found = processes_of(folder)
-    for name in ("agents", "api", "recorder", "agi", "bridge", "asterisk"):
+    for name in ("agents", "portal", "api", "recorder", "agi", "bridge", "asterisk"):
         if name in found:
             say(f"ending the {name}" if name != "asterisk" else "ending Asterisk")
             _end(found[name])
