@@ -68,10 +68,7 @@ def head(json: Json = False, tenant: Company = "") -> None:
 
 @app.command()
 def verify(known: Known = "", json: Json = False, tenant: Company = "") -> None:
-    """Go through the chain and name the first entry that was altered, removed, inserted or reordered.
-
-    All companies unless one is named. Exit code 1 when a chain is broken.
-    """
+    """Name the first entry of each company that was altered, removed, inserted or reordered (exit code 1 then)."""
     written_down = _head(known)
     with engine() as opened:
         with read_directory(opened) as directory:

@@ -47,7 +47,11 @@ def delete(
     selection: Selection = "",
     find: Find = None,
     understood: Annotated[
-        bool, typer.Option("--i-understand-the-consequences", help="Without this nothing is deleted.")
+        bool,
+        typer.Option(
+            "--i-understand-the-consequences",
+            help="Without this nothing is deleted. There is no undelete; history and what is known of the call stay.",
+        ),
     ] = False,
     resume: Annotated[bool, typer.Option("--resume", help="Only finish deletions that somebody died over.")] = False,
     dry_run: DryRun = False,
@@ -55,10 +59,7 @@ def delete(
     tenant: Company = "",
     actor: Actor = "",
 ) -> None:
-    """Delete recordings for ever: there is no undelete. Their history, and what is known of the call, stay.
-
-    What is held, may not be deleted by hand, or is still being recorded is refused with the reason; exit code 1 then.
-    """
+    """Delete recordings for ever; what is held, still recorded or not to be deleted is refused (exit code 1)."""
     settings = load_settings()
     with engine() as opened:
         store = DatabaseDeletions(opened)

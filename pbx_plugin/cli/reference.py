@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import re
 import sys
+from collections import Counter
 from collections.abc import Iterable, Iterator
 from typing import Any
 
@@ -23,8 +24,11 @@ A command ends with exit code 0 when it is done, 1 when something is in trouble,
 nothing was changed. Data goes to standard output, everything else to standard error.
 """
 
+_Row = tuple[str, str]
+"""How an option is written, and what it is for."""
+
 COMMON = ("--json", "--dry-run", "--tenant", "--actor")
-"""Options that mean the same wherever they are; told once."""
+"""Options that mean the same nearly wherever they are; told once, and again where one means something else."""
 
 
 def reference() -> str:
@@ -34,9 +38,10 @@ def reference() -> str:
     parts = [HEADING, _contents(commands), "## Options for any command\n", _usage(f"{name} [OPTIONS] COMMAND …")]
     parts.append(_table(_options(whole), "option"))
     parts.append("These mean the same wherever they are offered:\n")
-    parts.append(_table(_common(commands), "option"))
+    common = _common(commands)
+    parts.append(_table(common, "option"))
     for name, command in commands[1:]:
-        parts += _group(name, command) if hasattr(command, "commands") else _command(name, command)
+        parts += _group(name, command) if hasattr(command, "commands") else _command(name, command, common)
     return "\n".join(parts)
 
 
@@ -64,11 +69,11 @@ def _group(name: str, group: Any) -> list[str]:
     return [f"## {name}\n", f"{group.help}\n"]
 
 
-def _command(name: str, command: Any) -> list[str]:
+def _command(name: str, command: Any, common: list[_Row]) -> list[str]:
     level = "##" if name.count(" ") == 1 else "###"
     arguments = [p for p in command.params if p.param_type_name == "argument"]
-    own = [(record, text) for record, text in _options(command) if record.split()[0] not in COMMON]
-    shared = [f"`{opt}`" for p in command.params for opt in p.opts if opt in COMMON]
+    own = [row for row in _options(command) if row not in common]
+    shared = [f"`{record.split()[0]}`" for record, text in _options(command) if (record, text) in common]
     words = [name, *(["[OPTIONS]"] if own or shared else []), *(_placed(argument) for argument in arguments)]
     parts = [f"{level} {name}\n", f"{command.help}\n", _usage(" ".join(words))]
     if arguments:
@@ -80,7 +85,7 @@ def _command(name: str, command: Any) -> list[str]:
     return parts
 
 
-def _options(command: Any) -> Iterator[tuple[str, str]]:
+def _options(command: Any) -> Iterator[_Row]:
     context = command.context_class(command, info_name=PROGRAM)
     for parameter in command.params:
         if parameter.param_type_name == "option" and not parameter.hidden:
@@ -89,9 +94,10 @@ def _options(command: Any) -> Iterator[tuple[str, str]]:
             yield record, re.sub(r" {2,}", " ", text) + several
 
 
-def _common(commands: list[tuple[str, Any]]) -> list[tuple[str, str]]:
-    found = {record.split()[0]: (record, text) for _name, command in commands for record, text in _options(command)}
-    return [found[option] for option in COMMON]
+def _common(commands: list[tuple[str, Any]]) -> list[_Row]:
+    found = Counter(row for _name, command in commands for row in _options(command))
+    by_use = [row for row, _uses in found.most_common()]
+    return [next(row for row in by_use if row[0].split()[0] == option) for option in COMMON]
 
 
 def _metavar(argument: Any) -> str:

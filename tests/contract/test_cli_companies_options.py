@@ -68,8 +68,8 @@ LINES = [
     "recordings list --call {call}",
 ]
 SHOWING = ("export", "gaps", "deliveries", "versions", "show", "diff")
-FLAGS = {("policy show", "--draft")}
-"""Options of such a name that take no value."""
+FLAGS = {("policy show", "--draft"), ("evaluation results", "--from")}
+"""Options of such a name that take no value, or a time."""
 
 
 @pytest.fixture(scope="module")

@@ -18,8 +18,8 @@ def walk(command: Any, name: str) -> Iterator[tuple[str, Any]]:
 
 
 COMMANDS = dict(walk(typer.main.get_command(app), "pbx-plugin"))
-PRINTING_OTHERWISE = {"run", "recorder", "agi", "bridge", "api", "recordings path"}
-"""They serve, or print one line that a program reads as it is."""
+PRINTING_OTHERWISE = {"run", "recorder", "agi", "bridge", "api", "portal run", "recordings path", "recordings undelete"}
+"""They serve, print one line that a program reads as it is, or only say that it cannot be done."""
 CHANGING = {
     "add",
     "set",
