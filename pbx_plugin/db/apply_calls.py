@@ -142,7 +142,7 @@ def decided(batch: Batch, entry: Decided) -> None:
         rule=entry.rule,
         rule_name=entry.rule_name,
         policy_version=entry.policy_version,
-        facts=clean_json(entry.facts),
+        facts=entry.facts,
         trace=clean_json(entry.trace),
         announce=entry.announce,
         consent_by=entry.consent_by,

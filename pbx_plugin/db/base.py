@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Callable
 from datetime import UTC, datetime
 from enum import StrEnum
 from typing import Any
 
-from sqlalchemy import BigInteger, DateTime, Dialect, Enum, Integer, MetaData, String, Text
+from sqlalchemy import JSON, BigInteger, DateTime, Dialect, Enum, Integer, MetaData, String, Text
 from sqlalchemy.dialects import mysql
 from sqlalchemy.orm import DeclarativeBase
 from sqlalchemy.types import TypeDecorator, TypeEngine
@@ -140,6 +141,39 @@ class ReceivedText(TypeDecorator[str]):
         return None if value is None else _TO_READ.sub(lambda found: _MEANT[found[0]], value)
 
 
+class ReceivedJson(TypeDecorator[dict[str, Any]]):
+    """A JSON object with texts that somebody outside sent: written as :class:`ReceivedText` does, with a mark that says
+    so where there was something to write, and read back as it was. Halves of surrogate pairs become U+FFFD.
+    """
+
+    impl = JSON
+    cache_ok = True
+
+    def process_bind_param(self, value: dict[str, Any] | None, dialect: Dialect) -> dict[str, Any] | None:
+        """Write NUL in other words."""
+        del dialect
+        if value is None:
+            return None
+        there = False
+
+        def written(text: str) -> str:
+            nonlocal there
+            there = there or _TO_WRITE.search(text) is not None
+            return clean_text(_TO_WRITE.sub(lambda found: _WRITTEN[found[0]], text))
+
+        plain: dict[str, Any] = _each_text(value, written)
+        return {**plain, _SUBSTITUTE: True} if there else plain
+
+    def process_result_value(self, value: dict[str, Any] | None, dialect: Dialect) -> dict[str, Any] | None:
+        """Return the object as it was."""
+        del dialect
+        if value is None or _SUBSTITUTE not in value:
+            return value
+        rest = {key: item for key, item in value.items() if key != _SUBSTITUTE}
+        read: dict[str, Any] = _each_text(rest, lambda text: _TO_READ.sub(lambda found: _MEANT[found[0]], text))
+        return read
+
+
 def clean_text(value: str) -> str:
     """Return the text with everything that a database refuses (NUL, lone surrogates) replaced by U+FFFD."""
     if value.isascii():
@@ -149,12 +183,16 @@ def clean_text(value: str) -> str:
 
 def clean_json(value: Any) -> Any:
     """Return JSON-able data with :func:`clean_text` done to every text in it, keys included."""
+    return _each_text(value, clean_text)
+
+
+def _each_text(value: Any, change: Callable[[str], str]) -> Any:
     if isinstance(value, str):
-        return clean_text(value)
+        return change(value)
     if isinstance(value, dict):
-        return {clean_text(str(key)): clean_json(item) for key, item in value.items()}
+        return {change(str(key)): _each_text(item, change) for key, item in value.items()}
     if isinstance(value, list | tuple):
-        return [clean_json(item) for item in value]
+        return [_each_text(item, change) for item in value]
     return value
 
 

@@ -20,6 +20,7 @@ from pbx_plugin.db.base import (
     Base,
     BigId,
     LongText,
+    ReceivedJson,
     ReceivedText,
     UtcDateTime,
     WireText,
@@ -154,7 +155,7 @@ class DecisionRow(Base):
     rule: Mapped[int]
     rule_name: Mapped[str] = mapped_column(String(200))
     policy_version: Mapped[int]
-    facts: Mapped[dict[str, Any]] = mapped_column(JSON)
+    facts: Mapped[dict[str, Any]] = mapped_column(ReceivedJson())
     trace: Mapped[list[dict[str, Any]]] = mapped_column(JSON)
     announce: Mapped[str] = mapped_column(String(40), default="")
     consent_by: Mapped[str] = mapped_column(String(40), default="")

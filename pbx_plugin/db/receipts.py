@@ -153,6 +153,7 @@ def _facts(queries: SiteQueries, detail: CallDetail | None, evidence: ConsentVie
         call_id=detail.call.call_id,
         call_ended_at=detail.call.ended_at,
         withdrawn_at=min(withdrawn) if given and withdrawn else None,
+        call_received=next((leg.number_raw for leg in detail.legs if leg.channel_id == evidence.channel_id), ""),
     )
 
 

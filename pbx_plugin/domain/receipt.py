@@ -8,6 +8,7 @@ that there is no byte in it which could be changed unseen.
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -21,9 +22,11 @@ LARGEST = 4_000_000
 """Bytes of a receipt's file; a longer one is none."""
 
 STORED = "stored"
+FROM_CALL = "the call's own record: a number with control characters is kept from the dialplan, which asked"
+"""What a receipt says of a caller's number that the evidence could not have."""
 UNFINISHED = ("starting", "recording", "closed")
 
-
+_CONTROL = re.compile(r"[\x00-\x1f\x7f]")
 _WORDS = ("company", "evidence", "outcome", "keys", "asked_at", "answered_at", "withdrawn_at", "number", "issued_at")
 
 
@@ -80,9 +83,12 @@ def stated(
     call_id: str = "",
     call_ended_at: datetime | None = None,
     withdrawn_at: datetime | None = None,
+    call_received: str = "",
 ) -> dict[str, Any]:
     """Return what a receipt states, without its version: the same facts give the same value.
 
+    ``call_received`` is the number of the channel that was asked, as Asterisk had it before any dialplan: where the
+    evidence has none because it held control characters, it is stated with where it is from, and as nobody's E.164.
     ``call_ended_at`` is None while more recordings may come. Recordings that are not complete yet are named under
     ``pending``, those that are no more (or never were) under ``not_kept`` with their state; only of complete ones is
     the hash stated.
@@ -98,7 +104,7 @@ def stated(
         "keys": evidence.digits,
         "asked_at": moment(evidence.asked_at),
         "answered_at": moment(evidence.at),
-        "caller": {"received": evidence.caller_raw, "e164": evidence.caller_e164},
+        "caller": _caller(evidence, call_received),
         "number": evidence.consent_number,
         "channel": evidence.channel_id,
         "linkedid": evidence.linkedid,
@@ -181,6 +187,12 @@ def canonical(value: Any) -> bytes:
     """
     text = json.dumps(_plain(value), ensure_ascii=False, sort_keys=True, separators=(",", ":"), allow_nan=False)
     return text.encode("utf-8")
+
+
+def _caller(evidence: ConsentTaken, call_received: str) -> dict[str, str]:
+    if not evidence.caller_raw and _CONTROL.search(call_received):
+        return {"received": call_received, "e164": "", "from": FROM_CALL}
+    return {"received": evidence.caller_raw, "e164": evidence.caller_e164}
 
 
 def moment(at: datetime) -> str:

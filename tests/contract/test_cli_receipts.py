@@ -21,7 +21,7 @@ from test_cli_calls import tell
 
 from pbx_plugin.db.engine import make_engine
 from pbx_plugin.db.receipts import DatabaseReceipts, issue_for_call
-from pbx_plugin.domain.entries import ConsentRests, ConsentTaken, Entry, Marked
+from pbx_plugin.domain.entries import ConsentRests, ConsentTaken, Entry, LegSeen, Marked
 from pbx_plugin.domain.rulebook import Tenant
 from pbx_plugin.storage.site_keys import SiteKeys
 
@@ -74,6 +74,28 @@ def audited(site: Site) -> list[tuple[str, str, str, str]]:
         return database.execute("select actor, action, subject, detail from audit order by seq").fetchall()
     finally:
         database.close()
+
+
+def known_without_control(entry: Entry, sent: str) -> Entry:
+    """What the evidence and the caller's channel say when the caller sends this as their number."""
+    if isinstance(entry, ConsentTaken):
+        return replace(entry, caller_raw="", caller_e164="")
+    if isinstance(entry, LegSeen) and entry.channel_id == consent_taken().channel_id:
+        return replace(entry, number_raw=sent, number_e164="")
+    return entry
+
+
+def test_a_caller_whose_number_was_kept_from_the_dialplan_is_in_the_receipt(site: Site, elsewhere: Path) -> None:
+    sent = "31\r\n20\0 0118"
+    tell(site, *(known_without_control(entry, sent) for entry in call_entries()))
+    (file,) = receipts(site, elsewhere)
+    caller = json.loads(file.read_text())["statement"]["caller"]
+    assert (caller["received"], caller["e164"]) == (sent, "")
+    assert "call's own record" in caller["from"]
+    said = verify(elsewhere, file.name)
+    assert said.code == 0
+    assert "\r" not in said.out
+    assert "\0" not in said.out
 
 
 @pytest.mark.wide

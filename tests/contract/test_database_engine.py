@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import sqlite3
 import threading
 from collections.abc import Iterator
@@ -19,6 +20,7 @@ from pbx_plugin.db.directory import SqlDirectory
 from pbx_plugin.db.engine import make_engine, reading, writing
 from pbx_plugin.db.models import (
     CallRow,
+    DecisionRow,
     DirectNumberRow,
     ExclusionRow,
     HuntGroupRow,
@@ -95,6 +97,27 @@ def test_a_number_or_a_name_comes_back_sign_for_sign(engine: Engine, sent: str) 
         row = session.get_one(CallRow, "c")
         assert (row.caller_raw, row.caller_name) == (sent, sent)
         assert session.scalars(select(CallRow.id).where(CallRow.caller_name == sent)).all() == ["c"]
+
+
+@pytest.mark.parametrize("sent", RECEIVED)
+def test_the_facts_of_a_decision_come_back_sign_for_sign(engine: Engine, sent: str) -> None:
+    facts = {"others": [{"number": {"raw": sent, "e164": ""}, "user": None}], "announced": True, "ddi": {"raw": "1"}}
+    with writing(engine) as session:
+        row = {"id": "d", "call_id": "c", "at": NOON, "verdict": "no", "rule": 13, "rule_name": "x"}
+        session.execute(insert(DecisionRow).values(**row, policy_version=1, facts=facts, trace=[]))
+    with reading(engine) as session:
+        assert session.get_one(DecisionRow, "d").facts == facts
+        assert session.scalars(select(DecisionRow.facts)).all() == [facts]
+
+
+def test_facts_of_before_are_read_as_they_are(engine: Engine) -> None:
+    with writing(engine) as session:
+        row = {"id": "d", "call_id": "c", "at": NOON, "verdict": "no", "rule": 13, "rule_name": "x"}
+        session.execute(insert(DecisionRow).values(**row, policy_version=1, facts={}, trace=[]))
+        before = {"raw": "\x1a0", "half": "\ufffd"}
+        session.execute(text("UPDATE decision SET facts = :facts"), {"facts": json.dumps(before)})
+    with reading(engine) as session:
+        assert session.get_one(DecisionRow, "d").facts == before
 
 
 def test_of_an_endless_name_the_beginning_is_kept_and_that_it_was_cut(engine: Engine) -> None:

@@ -16,6 +16,7 @@ from hypothesis import strategies as st
 
 from pbx_plugin.domain.entries import ConsentTaken
 from pbx_plugin.domain.receipt import (
+    FROM_CALL,
     NotAReceiptError,
     Recorded,
     Signature,
@@ -90,6 +91,22 @@ def test_a_receipt_says_what_the_caller_heard_and_pressed_and_what_was_recorded(
     }  # fmt: skip
     assert [(one["id"], one["sha256"]) for one in said["recordings"]] == [("r1", AUDIO)]
     assert said["pending"] == ["r2"]
+
+
+@pytest.mark.parametrize("number", ["+45\r\nBcc: x", "\0", "a\x1b[2J", "\x7f"])
+def test_a_number_that_was_kept_from_the_dialplan_is_told_as_the_call_has_it(number: str) -> None:
+    empty = replace(EVIDENCE, caller_raw="", caller_e164="")
+    stating = stated("Acme", empty, (), call_id="c1", call_received=number)
+    said = read(issue(stating, None, OURS, NOON).content).statement
+    assert said["caller"] == {"received": number, "e164": "", "from": FROM_CALL}
+    assert verify(read(issue(stating, None, OURS, NOON).content)).finding is Finding.GENUINE
+
+
+def test_a_hidden_caller_stays_hidden_and_a_known_one_is_who_was_asked() -> None:
+    empty = replace(EVIDENCE, caller_raw="", caller_e164="")
+    for harmless in ("", "31200118", "anonymous"):
+        assert stated("Acme", empty, (), call_received=harmless)["caller"] == {"received": "", "e164": ""}
+    assert stated("Acme", EVIDENCE, (), call_received="a\nb") == stated("Acme", EVIDENCE, ())
 
 
 def test_a_genuine_receipt_is_genuine_with_its_own_key_a_given_one_and_a_fingerprint() -> None:
