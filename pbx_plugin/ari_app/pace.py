@@ -33,6 +33,8 @@ COARSE_S = 0.05
 """How far a file's time may lie outside the moments between which it was written; else it is another clock's."""
 
 AT_ONCE_S = 0.002
+"""Reading both clocks takes less, or they are read again."""
+
 READINGS = 5
 
 
@@ -104,20 +106,20 @@ class PaceLog:
 
     def _look(self, live: tuple[Written, ...]) -> None:
         with self._lock:
-            now_s, off_s = self._clocks()
+            off_s = self._ahead()
             self._files = {one.media: self._files.get(one.media) or self._begin(one, off_s) for one in live}
             for sides in self._files.values():
                 for side in sides:
-                    _look_at(side, now_s, off_s)
+                    _look_at(side, self._steady, off_s)
 
     def _last_look(self, media: str, live: tuple[Written, ...]) -> Paces:
         with self._lock:
-            now_s, off_s = self._clocks()
+            off_s = self._ahead()
             sides = self._files.pop(media, None) or next((self._begin(one, off_s) for one in live), None)
             if sides is None:
                 return KEPT_TIME
             for side in sides:
-                _look_at(side, now_s, off_s)
+                _look_at(side, self._steady, off_s)
             # The last one tells how it was when the file was closed, whatever it is.
             first, second = (pace((*side.seen, side.last)) for side in sides)
             return first, second
@@ -129,20 +131,21 @@ class PaceLog:
         )
         return first, second
 
-    def _clocks(self) -> tuple[float, float]:
-        """Return the steady clock's time, and by how much the time of day is ahead of it."""
-        best = (0.0, 0.0, float("inf"))
+    def _ahead(self) -> float:
+        """Return by how much the time of day is ahead of the steady clock."""
+        best = (float("inf"), 0.0)
         for _ in range(READINGS):
             before = self._steady()
             wall, after = self._wall().timestamp(), self._steady()
-            best = min(best, (after, wall - after, after - before), key=lambda one: one[2])
-            if best[2] < AT_ONCE_S:
+            best = min(best, (after - before, wall - after))
+            if best[0] < AT_ONCE_S:
                 break
-        return best[0], best[1]
+        return best[1]
 
 
-def _look_at(side: _File, now_s: float, off_s: float) -> None:
+def _look_at(side: _File, steady: Callable[[], float], off_s: float) -> None:
     """Take one look at a file; keep what it tells when it lies further behind, or less, than was known."""
+    now_s = steady()
     try:
         found = os.stat(side.path)  # noqa: PTH116  (a tenth of the time of Path.stat, for every file in every second)
     except OSError:
@@ -155,7 +158,7 @@ def _look_at(side: _File, now_s: float, off_s: float) -> None:
     if not side.rate and not _know_format(side):
         return
     written_s = found.st_mtime_ns / 1e9 - off_s
-    if clock_was_set or not since_s - COARSE_S <= written_s <= now_s + COARSE_S:
+    if clock_was_set or not since_s - COARSE_S <= written_s <= steady() + COARSE_S:
         return
     frames = max(0, found.st_size - side.offset) // 2
     lag = Lag(frames * 1000 // side.rate, round((written_s - side.began_s) * 1000 - frames * 1000 / side.rate))
