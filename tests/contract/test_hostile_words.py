@@ -347,7 +347,8 @@ def listing(house: House) -> Iterator[tuple[str, ...]]:
 
     for words, command in walk(typer.main.get_command(app), ()):
         options = {option for parameter in command.params for option in parameter.opts}
-        if words[-1] in ("list", "versions", "export", "deliveries", "gaps") and "--tenant" in options:
+        alone = not any(parameter.required for parameter in command.params)
+        if alone and words[-1] in ("list", "versions", "export", "deliveries", "gaps") and "--tenant" in options:
             yield (*words, *OWN)
     yield from [("policy", "show", *OWN), ("policy", "diff", *OWN), ("policy", "show", "--draft", *OWN)]
     yield from [("policy", "draft", "show", "base", *OWN), ("imports", "show", *OWN)]
