@@ -2,7 +2,9 @@
 
 Facts it rests on (measured on Asterisk 22): a snoop can be recorded only after its StasisStart; a second recording on
 one snoop queues, so that each segment has snoops of its own; snoops write CDR rows unless told not to; a whisper on
-the spied channel is not in that channel's recording.
+the spied channel is not in that channel's recording; of snoops that are put on a channel while earlier ones are being
+taken off it, in the moment in which a transfer changes who is heard there, the one that listens to what goes *to* the
+channel may hear nothing, as long as it lives.
 """
 
 from __future__ import annotations
@@ -29,6 +31,9 @@ FOLDERS_ANEW = 4
 begin together in a new folder (the first call of a day) race to make it, and Asterisk refuses the loser with the same
 409 as for a file that exists; one that does exist is refused every time."""
 
+GONE_WITHIN = 0.5
+"""Seconds to wait for a snoop that was hung up to be gone; it usually takes 20 to 60 ms: until its next frame."""
+
 LONGEST_PROMPT = 60.0
 """Seconds after which an announcement that has not ended counts as not played."""
 
@@ -44,10 +49,16 @@ class Capturing:
         self._ari = ari
         self._app = app
         self._signals = signals
+        self._listening: dict[str, str] = {}
+        """The leg that each capture's snoops were put on."""
+        self._leaving: dict[str, asyncio.Event] = {}
+        """Captures whose snoops are being taken off."""
 
     async def prepare(self, wanted: StartCapture) -> None:
-        """Put both snoops on the leg. Raises CaptureError."""
+        """Put both snoops on the leg, when those that are being taken off it are gone. Raises CaptureError."""
         pair = snoops_of(wanted.media)
+        await self._alone_on(wanted.channel)
+        self._listening[wanted.media] = wanted.channel
         try:
             await asyncio.gather(
                 self._ari.snoop_channel(wanted.channel, pair[0], self._app, spy="in"),
@@ -78,6 +89,7 @@ class Capturing:
         Raises CaptureError when Asterisk did not confirm it: then it may be recording still, and is to be asked again.
         """
         names = (wanted.spool_in, wanted.spool_out)
+        gone = self._leaving.setdefault(wanted.media, asyncio.Event())
         await asyncio.gather(*(self._close(name) for name in names))
         try:
             # Without its snoop no recording goes on, whatever became of the request to close it.
@@ -85,7 +97,11 @@ class Capturing:
                 await self._ari.hangup(snoop)
         except (AriError, AriUnreachableError) as error:
             raise CaptureError(f"Asterisk did not stop recording: {error}") from error
-        self._signals.forget(*names, *snoops_of(wanted.media))
+        self._signals.forget(*names)
+        await self._gone(wanted.media)
+        self._leaving.pop(wanted.media, None)
+        self._listening.pop(wanted.media, None)
+        gone.set()
 
     async def release(self, media: str) -> None:
         """Take the snoops of a capture away."""
@@ -114,6 +130,23 @@ class Capturing:
             with suppress(AriError, AriUnreachableError):
                 await self._ari.hangup(snoop)
             self._signals.forget(snoop)
+
+    async def _gone(self, media: str) -> None:
+        """Return when Asterisk has done with both snoops of a capture, or does not say so."""
+        if media not in self._listening:
+            return  # of an earlier run, or never there
+        pair = snoops_of(media)
+        with suppress(NotHeardError):
+            await asyncio.gather(*(self._signals.wait("ChannelDestroyed", snoop, GONE_WITHIN) for snoop in pair))
+        self._signals.forget(*pair)
+
+    async def _alone_on(self, channel: str) -> None:
+        """Return when no snoops of an ended capture are on a channel any more."""
+        leaving = [gone for media, gone in self._leaving.items() if self._listening.get(media) == channel]
+        with suppress(TimeoutError):
+            async with asyncio.timeout(PATIENCE):
+                for gone in leaving:
+                    await gone.wait()
 
     async def _record(self, snoop: str, name: str) -> None:
         """Begin one side, in a folder that another recording may be making at this moment."""

@@ -15,6 +15,9 @@ Json = dict[str, Any]
 OURS = (variables.SNOOP_PREFIX, f"{SPOOL_FOLDER}/")
 """How the names of our own snoops, playbacks and recordings begin."""
 
+CAPTURING = ("-in", "-out")
+"""How the names of snoops that record end: nobody waits for the end of the others."""
+
 KEPT = timedelta(minutes=1)
 """How long a signal waits to be taken; whoever asked for the deed listens within seconds."""
 
@@ -34,6 +37,8 @@ class Signals:
         """Take an event. Other applications' snoops, recordings and playbacks are none of ours."""
         match event["type"]:
             case "StasisStart":
+                self._came_in(event, event["channel"]["id"])
+            case "ChannelDestroyed" if event["channel"]["id"].endswith(CAPTURING):
                 self._came_in(event, event["channel"]["id"])
             case "RecordingStarted" | "RecordingFinished":
                 self._came_in(event, event["recording"]["name"])

@@ -43,6 +43,8 @@ class Asterisk:
         self.slow: dict[str, asyncio.Event] = {}
         self.away: Counter[str] = Counter()
         self.asked: list[str] = []
+        self.lingering: set[str] = set()
+        """Snoops that were hung up and are not gone until somebody says so."""
 
     async def _answer(self, what: str) -> None:
         self.asked.append(what)
@@ -92,6 +94,8 @@ class Asterisk:
             for name in [name for name in self.live if name.endswith(channel.removeprefix("pbxrec-"))]:
                 self._end(name)
             self.tell("StasisEnd", channel={"id": channel})
+            if channel not in self.lingering:
+                self.tell("ChannelDestroyed", channel={"id": channel})
 
     def _end(self, name: str) -> None:
         self.live.remove(name)
