@@ -9,7 +9,7 @@ from dataclasses import asdict
 import typer
 
 from pbx_plugin import clock
-from pbx_plugin.cli import check_asterisk, check_keys, check_site, speech
+from pbx_plugin.cli import check_asterisk, check_keys, check_portal, check_priority, check_site, speech
 from pbx_plugin.cli.check import Check, Health, fail
 from pbx_plugin.cli.dialplan import installer, rendered
 from pbx_plugin.cli.frame import EXIT_TROUBLE, Json, TroubleError
@@ -57,11 +57,13 @@ def examine() -> Iterator[Check]:
         yield check_site.prompts(settings, rulebook)
         yield from check_site.journal(settings)
         yield from check_site.files(settings)
+        yield from check_portal.portal(settings)
     yield from check_asterisk.ari(settings, clock.now())
     yield check_asterisk.channelvars(settings)
     yield check_asterisk.ami(settings)
     yield check_asterisk.agi(settings)
     yield check_asterisk.witness(settings)
+    yield from check_priority.priority(settings)
     if rulebook is not None:
         bridged = [group.name for group in rulebook.groups if group.bridging.on]
         if bridged:
