@@ -43,6 +43,7 @@ from pbx_plugin.clock import now
 from pbx_plugin.db.engine import make_engine
 from pbx_plugin.db.evidence import SiteQueries
 from pbx_plugin.db.views import CallDetail, GapView, RecordingView
+from pbx_plugin.domain.losses import STARVED
 from pbx_plugin.sandbox.listening import picture, tones
 from pbx_plugin.sandbox.phone import Leg, PhoneError
 from pbx_plugin.sandbox.site_people import ddi_of
@@ -275,7 +276,8 @@ class Moments:
         stored = [recording for recording in found.recordings if recording.state == "stored"]
         assert len({recording.media_id for recording in stored}) == len(stored), "a segment is there twice"
         kept = sum(recording.length_ms for recording in stored) / 1000
-        told = sum(gap.seconds(now()) for gap in missing)
+        # Silence stands in the file for what Asterisk had no time for: it is a gap, and in the file's length.
+        told = sum(gap.seconds(now()) for gap in missing if not gap.reason.startswith(STARVED))
         due = sum(until - since for since, until in call.due)
         parts = max(1, len(stored), len(call.due))
         sums = f"{call.name}: {due:.2f} s were due, {kept:.2f} s are stored, {told:.2f} s are gaps: {story(found)}"
