@@ -1,8 +1,8 @@
 """How many listen at once, company by company (product row R7): a lease for each, renewed by what they fetch.
 
 Whoever serves sound to somebody calls :meth:`Listeners.listen` with every part that is fetched, before its first byte.
-A person is one listener, however many windows they have; so is each mailed link, and each token of the REST interface. Where the company sets no limit
-nothing is written.
+A person is one listener, however many windows they have; so is each mailed link, and each token of the REST interface.
+Where the company sets no limit nothing is written.
 """
 
 from __future__ import annotations
@@ -52,7 +52,8 @@ class Listeners(Protocol):
     ) -> None:
         """Let somebody listen, or go on listening; ``sound`` is how much of it they fetch now.
 
-        ``listener`` is ``account:ID``, ``link:ID`` or ``token:ID``, ``name`` what others are told. Raises TooManyListenersError.
+        ``listener`` is ``account:ID``, ``link:ID`` or ``token:ID``, ``name`` what others are told. Raises
+        TooManyListenersError.
         """
         ...
 

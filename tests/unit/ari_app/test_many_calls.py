@@ -114,9 +114,9 @@ async def test_a_recording_that_asterisk_ended_by_itself_is_closed_and_the_watch
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     monkeypatch.setattr(watch, "AFTERMATH", 0.0)
+    story = Story().tell(ALWAYS)
     # By the story's clock: at once, so that it is not begun again at once.
     monkeypatch.setattr(watch, "now", lambda: story.at)
-    story = Story().tell(ALWAYS)
     (media,) = story.call.captures
     guard = CaptureWatch(story.board, cast(Performer, Stopping()))
     for stranger in range(100):
