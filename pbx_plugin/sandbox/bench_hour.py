@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import time
 import wave
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 
 from pbx_plugin.clock import now
-from pbx_plugin.db.views import RecordingView
+from pbx_plugin.db.views import GapView, RecordingView
+from pbx_plugin.domain.losses import STARVED
 from pbx_plugin.sandbox.bench_figures import Aim, Result, Spread, Table, number
 from pbx_plugin.sandbox.bench_site import BenchError, BenchSite, wait_until
 from pbx_plugin.sandbox.listening import offset_ms
@@ -43,7 +44,8 @@ def measure(bench: BenchSite, minutes: float, say: Say) -> Result:
         for place, offsets in enumerate(_by_minute(bench, bench.site.archive / recording.path)):
             by_minute += [[] for _ in range(place + 1 - len(by_minute))]
             by_minute[place] += offsets
-    return _result(by_minute, [_short_ms(one) for one in recordings], minutes, time.monotonic() - began)
+    short_ms = [_short_ms(one) for one in recordings]
+    return _result(by_minute, short_ms, _thrown_away(bench, recordings), minutes, time.monotonic() - began)
 
 
 def _by_minute(bench: BenchSite, path: Path) -> Iterator[list[float]]:
@@ -77,13 +79,22 @@ def _short_ms(recording: RecordingView) -> float:
     return (recording.closed_at - first).total_seconds() * 1000 - recording.length_ms
 
 
-def _result(by_minute: list[list[float]], short_ms: list[float], minutes: float, seconds: float) -> Result:
+def _thrown_away(bench: BenchSite, recordings: Sequence[RecordingView]) -> list[GapView]:
+    """Return the stretches that Asterisk had no time to write, of all these calls."""
+    calls = [bench.queries.call_detail(one.call_id) for one in recordings]
+    return [gap for call in calls for gap in call.gaps if gap.reason.startswith(STARVED)]
+
+
+def _result(
+    by_minute: list[list[float]], short_ms: list[float], thrown: list[GapView], minutes: float, seconds: float
+) -> Result:
     deaf = [str(place + 1) for place, offsets in enumerate(by_minute) if not offsets]
     compared = [offset for offsets in by_minute for offset in offsets]
     apart = Spread.of([abs(offset) for offset in compared])
     medians = [Spread.of(offsets).median for offsets in by_minute if offsets]
     drift = medians[-1] - medians[0]
     most = max(short_ms, key=abs)
+    lost_s = sum(gap.seconds(gap.since) for gap in thrown)
     asked = "an hour" if minutes >= _A_MINUTE else f"{minutes:g} minutes, for want of an hour (`HOUR=1` takes one)"
     rows = (
         ("left against right, p50, ms", number(apart.median)),
@@ -91,6 +102,8 @@ def _result(by_minute: list[list[float]], short_ms: list[float], minutes: float,
         ("left against right, most, ms", number(apart.high)),
         ("drift: last minute's median less the first's, ms", number(drift)),
         ("file shorter than the time it covers, ms", number(most)),
+        ("thrown away by Asterisk for want of CPU, silence stands for it, s", number(lost_s)),
+        ("the same, places in all calls", str(len(thrown))),
         ("minutes without a common sound", str(len(deaf))),
     )
     return Result(
@@ -100,7 +113,7 @@ def _result(by_minute: list[list[float]], short_ms: list[float], minutes: float,
             f"{CALLS} calls of {asked}. The caller's bursts come back from the world, which echoes what it hears, so "
             "that both sides have the same sound, and what lies between is the way there and back. Every second of "
             "the stored stereo files is compared. The time a file covers is from the first side's RecordingStarted "
-            "to the segment's end."
+            "to the segment's end. What Asterisk threw away is what `pbx-plugin gaps` tells of it."
         ),
         runs=f"{CALLS} calls of {minutes:g} minutes, {len(compared)} seconds compared.",
         tables=(Table(("", ""), rows),),
@@ -113,6 +126,7 @@ def _result(by_minute: list[list[float]], short_ms: list[float], minutes: float,
             ),
         ),
         figures={"minutes": minutes, "apart most ms": apart.high, "drift ms": drift, "file short ms": most}
+        | {"thrown away s": lost_s, "thrown away places": float(len(thrown))}
         | {f"minute {place + 1}: ms": Spread.of(found).median for place, found in enumerate(by_minute) if found},
         seconds=seconds,
     )
