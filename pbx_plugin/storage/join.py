@@ -1,7 +1,8 @@
 """Lays two mono sounds side by side on one time line, piece by piece, in constant memory.
 
 A sample's moment is its side's start plus its place in the file: Asterisk writes a snoop's file by the wall clock and
-fills pauses with silence, so places are moments (both sides in steps of 20 ms, without drift).
+fills pauses with silence, so places are moments (both sides in steps of 20 ms, without drift). Where it had no time to
+do so, the holes were filled before (``storage/patched.py``).
 """
 
 from __future__ import annotations
