@@ -29,11 +29,14 @@ from pbx_plugin.portal.screens import (
     handing_settings,
     language,
     links,
+    lists_settings,
     recording,
     recordings,
+    results,
     second_factor,
     sharing,
     sign_in,
+    signing_settings,
     start,
 )
 from pbx_plugin.portal.site import PortalSite
@@ -61,6 +64,9 @@ SCREENS: Final[tuple[APIRouter, ...]] = (
     handing.router,
     deleting.router,
     handing_settings.router,
+    lists_settings.router,
+    signing_settings.router,
+    results.router,
 )
 """Every screen's router."""
 SMALLEST_SQUEEZED = 1000

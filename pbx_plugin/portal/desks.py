@@ -41,6 +41,12 @@ def office(request: Request, viewer: Viewer, *, change: bool = False) -> Iterato
         yield Office(_desk(site, store, viewer), store, site.tools)
 
 
+def desk_in(request: Request, viewer: Viewer, directory: Directory) -> Desk:
+    """Return who works, in a transaction that is open already."""
+    site: PortalSite = request.app.state.site
+    return _desk(site, directory, viewer)
+
+
 def _desk(site: PortalSite, directory: Directory, viewer: Viewer) -> Desk:
     return Desk(directory, _tenant(directory, viewer), viewer.actor, site.now(), site.new_id)
 

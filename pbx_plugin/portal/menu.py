@@ -14,18 +14,24 @@ def _(message: str) -> str:
 
 @dataclass(frozen=True)
 class Entry:
-    """One entry. ``icon`` is one of ``static/vendor/ICONS``; only who may do ``action`` sees it."""
+    """One entry. ``icon`` is one of ``static/vendor/ICONS``; only who may do ``action`` sees it.
+
+    ``also`` are pages that belong to it though their addresses do not begin with its own.
+    """
 
     path: str
     label: str
     icon: str
     action: Action | None = None
+    also: tuple[str, ...] = ()
 
 
 ENTRIES = (
-    Entry("/recordings", _("Recordings"), "headphones", Action.SEE),
+    Entry("/recordings", _("Recordings"), "headphones", Action.SEE, ("/unrecorded", "/deletions")),
+    Entry("/calls", _("Calls"), "phone", Action.SEE),
+    Entry("/evaluations", _("Results"), "clipboard-check", Action.EVALUATE),
     Entry("/accounts", _("Accounts"), "users", Action.ACCOUNTS),
-    Entry("/settings/handing", _("Handing on and deleting"), "settings", Action.SETTINGS),
+    Entry("/settings", _("Settings"), "settings", Action.SETTINGS),
 )
 
 

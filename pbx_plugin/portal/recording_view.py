@@ -20,7 +20,7 @@ from pbx_plugin.db.working import SqlWork, look_at_work
 from pbx_plugin.domain.access import Action, Viewer, may, scope
 from pbx_plugin.domain.audit import Link
 from pbx_plugin.domain.evaluation import Score, score
-from pbx_plugin.domain.explain import explain
+from pbx_plugin.domain.explain import LAST_RULE, explain
 from pbx_plugin.domain.working import Choice, ChoiceKind, Mark, Note
 from pbx_plugin.services.evaluating import Evaluation, FormVersion, form_in_use
 from pbx_plugin.services.explanation import explain_call
@@ -56,11 +56,12 @@ class Segment:
 
 @dataclass(frozen=True)
 class Shown:
-    """Everything on the page."""
+    """Everything on the page. ``words`` tell the decision, ``passed`` the rules that were passed over on the way."""
 
     recorded: Recorded
     detail: RecordingDetail
     words: Sequence[str]
+    passed: Sequence[str]
     why: Sequence[str]
     segments: Sequence[Segment]
     markers: Sequence[Marker]
@@ -97,6 +98,9 @@ def recording_shown(engine: Engine, viewer: Viewer, recorded: Recorded) -> Shown
     names = queries.names(viewer.tenant_id)
     decision = asdict(detail.decision) if detail.decision else None
     words = explain(**{key: decision[key] for key in _DECISION}, names=names) if decision else []
+    # The rules passed over are the last sentences, one each, and one for all those that were not asked.
+    behind = len(decision["trace"]) - 1 + (decision["rule"] < LAST_RULE) if decision else 0
+    words, passed = (words[:-behind], words[-behind:]) if behind else (words, [])
     why: list[str] = []
     if may(viewer, Action.SEE_UNRECORDED):
         call = queries.call_detail(recorded.call_id, viewer.tenant_id) if detail.call else None
@@ -122,7 +126,7 @@ def recording_shown(engine: Engine, viewer: Viewer, recorded: Recorded) -> Shown
         )
         told = session.execute(steps.order_by(PartyEventRow.at, PartyEventRow.seq)).all()
     markers = _markers(_began(detail), recorded.length_ms, [(row.at, row.what, row.detail) for row in told])
-    return Shown(recorded, detail, words, why, segments, markers)
+    return Shown(recorded, detail, words, passed, why, segments, markers)
 
 
 def worked_on(engine: Engine, tenant_id: str, recording_id: str) -> Worked:

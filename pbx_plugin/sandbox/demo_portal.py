@@ -12,12 +12,14 @@ from pbx_plugin.clock import now
 from pbx_plugin.db.accounts import DatabaseAccounts
 from pbx_plugin.db.directory import change_directory
 from pbx_plugin.db.engine import make_engine
+from pbx_plugin.db.handing import DatabaseHanding
 from pbx_plugin.db.working import change_work
 from pbx_plugin.domain.access import Role
+from pbx_plugin.domain.handing import Rules
 from pbx_plugin.domain.rulebook import Tenant
 from pbx_plugin.domain.working import ChoiceKind
 from pbx_plugin.sandbox.site import Site
-from pbx_plugin.services import accounts, evaluating, people, working
+from pbx_plugin.services import accounts, evaluating, handing, people, working
 from pbx_plugin.services.account_mails import link_address
 from pbx_plugin.services.accounts import AccountWish, Office
 from pbx_plugin.services.audit import Desk
@@ -82,7 +84,7 @@ def open_portal(site: Site) -> list[Invited]:
 
 
 def furnish(settings: Settings) -> None:
-    """Give the company a department, lists and an evaluation form. Again changes nothing."""
+    """Give the company a department, lists, an evaluation form, and leave to download. Again changes nothing."""
     engine = make_engine(settings.database, busy_ms=5000)
     try:
         with change_directory(engine) as directory:
@@ -96,6 +98,7 @@ def furnish(settings: Settings) -> None:
             working.set_choices(work, desk, None, ChoiceKind.OUTCOME, OUTCOMES)
             working.set_choices(work, desk, None, ChoiceKind.RESPONSE, RESPONSES)
             evaluating.set_form(work, desk, None, FORM)
+        handing.set_rules(DatabaseHanding(engine), desk, Rules(downloads=True))
     finally:
         engine.dispose()
 

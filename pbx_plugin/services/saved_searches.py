@@ -34,6 +34,9 @@ COLUMNS: Final = (
     "consent",
     "rule",
     "expires",
+    "hold",
+    "talk",
+    "sha256",
 )
 """What a list can show of each recording, in the order in which it does."""
 USUAL_COLUMNS: Final = ("date", "user", "number", "ddi", "direction", "length", "tag", "flag", "evaluated")

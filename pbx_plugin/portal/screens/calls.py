@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import asdict, replace
+from dataclasses import asdict
 from datetime import datetime
 from typing import Annotated
 
@@ -18,25 +18,23 @@ from pbx_plugin.domain.access import Action, Role, Viewer, scope
 from pbx_plugin.portal.desks import looking
 from pbx_plugin.portal.door import Needs
 from pbx_plugin.portal.pages import page
+from pbx_plugin.portal.periods import period_of
 from pbx_plugin.portal.problems import PageError
 from pbx_plugin.portal.recordings_view import address
 from pbx_plugin.portal.site import PortalSite
 from pbx_plugin.services.explanation import explain_call
-from pbx_plugin.services.search_times import Span, span_of
-from pbx_plugin.services.searching import Period, Search, SearchError, read
 
 router = APIRouter()
 
 Seer = Annotated[Viewer, Depends(Needs(Action.SEE))]
 Superuser = Annotated[Viewer, Depends(Needs(Action.SEE_UNRECORDED))]
-_PERIOD = ("period", "from", "to")
 
 
 @router.get("/calls")
 def calls(request: Request, viewer: Seer, after: str = "") -> Response:
     """Show the viewer's own calls of a period, and to superusers the company's by day."""
     site: PortalSite = request.app.state.site
-    search, span, problems = _period(request, site, viewer)
+    search, span, problems = period_of(request, viewer)
     found, further = [], None
     if viewer.person_id and not problems:
         own = DatabaseCalls(site.engine).own(viewer.tenant_id, viewer.person_id, span, after=_moment(after))
@@ -62,12 +60,12 @@ def calls(request: Request, viewer: Seer, after: str = "") -> Response:
 def unrecorded(request: Request, viewer: Superuser, user: str = "", why: str = "", after: str = "") -> Response:
     """Show what was not recorded in a period, and why, newest first."""
     site: PortalSite = request.app.state.site
-    search, span, problems = _period(request, site, viewer)
+    search, span, problems = period_of(request, viewer)
     kinds = tuple(Why) if not why else tuple(kind for kind in Why if kind.value == why)
     moment, _, row_id = after.partition("~")
     found = DatabaseUnrecorded(site.engine).page(
         scope(viewer),
-        span if not problems else Span(site.now(), site.now()),
+        span,
         kinds=kinds,
         user=user.strip()[:200],
         after=(_needed(moment), row_id[:36]) if after else None,
@@ -105,21 +103,6 @@ def explained(request: Request, viewer: Superuser, call: str) -> Response:
     return page(
         request, "recordings_why.html", told=explain_call(asdict(detail), names), recording="", at=detail.call.began_at
     )
-
-
-def _period(request: Request, site: PortalSite, viewer: Viewer) -> tuple[Search, Span, dict[str, str]]:
-    pairs = [(name, value) for name, value in request.query_params.multi_items() if name in _PERIOD]
-    chosen = {value for name, value in pairs if name == "period" and value}
-    if chosen and chosen != {"custom"}:
-        pairs = [(name, value) for name, value in pairs if name == "period"]
-    elif not chosen and any(value for name, value in pairs if name in ("from", "to")):
-        pairs.append(("period", "custom"))
-    company = DatabaseSearch(site.engine, site.zone).company(viewer.tenant_id)
-    try:
-        search = read(pairs)
-        return search, span_of(search, site.now(), company.zone), {}
-    except SearchError as error:
-        return replace(Search(), period=Period.TODAY), Span(), error.problems
 
 
 def _moment(text: str) -> datetime | None:

@@ -10,6 +10,7 @@ from fastapi import APIRouter, Depends, Form, Request
 from starlette.datastructures import FormData
 from starlette.responses import Response
 
+from pbx_plugin.db.hold_times import hold_times
 from pbx_plugin.db.paging import PageQueries
 from pbx_plugin.db.saved_searches import saved_searches
 from pbx_plugin.db.search import Counted, DatabaseSearch, Page
@@ -182,6 +183,8 @@ def _typed(request: Request, search: Search) -> dict[str, list[str]]:
 
 def _shown(site: PortalSite, viewer: Viewer, search: Search, found: Page, columns: Sequence[str]) -> dict[str, Any]:
     reach: Scope = scope(viewer)
+    shown = [one.recording for journey in found.journeys for one in journey.segments]
+    timed = shown if {"hold", "talk"} & set(columns) else []
     calls = [journey.lead.recording.call_id for journey in found.journeys] if "api_tags" in columns else []
     return {
         "columns": columns,
@@ -193,5 +196,6 @@ def _shown(site: PortalSite, viewer: Viewer, search: Search, found: Page, column
         "sorted_by": view.SORTED,
         "after": search_cursor.tell(found.after) if found.after else "",
         "api_tags": _search(site).api_tags(viewer.tenant_id, calls) if calls else {},
+        "held": hold_times(site.engine, viewer.tenant_id, timed) if timed else {},
         "everything": reach.everything,
     }
