@@ -18,6 +18,7 @@ from pbx_plugin.db.base import clean_text
 from pbx_plugin.db.models import AlarmRow, GapRow
 from pbx_plugin.db.models_alarms import CAUSE_LENGTH
 from pbx_plugin.domain.entries import Gap, Trouble
+from pbx_plugin.domain.losses import STARVED
 
 QUIET = timedelta(minutes=5)
 
@@ -46,6 +47,8 @@ class Telling:
 
 def cause_of(gap: Gap) -> str:
     """Return what gaps of the same kind have in common."""
+    if gap.reason.startswith(STARVED):
+        return STARVED  # whichever side
     # What the disk or Asterisk said of one file stands behind the colon.
     head, _, _ = gap.reason.partition("could be kept: ")
     reason = head + "could be kept" if head != gap.reason else gap.reason

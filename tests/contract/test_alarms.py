@@ -17,6 +17,7 @@ from pbx_plugin.db.alarms import QUIET
 from pbx_plugin.db.engine import writing
 from pbx_plugin.db.models import DeliveryRow
 from pbx_plugin.domain.entries import Gap, Trouble
+from pbx_plugin.domain.losses import STARVED
 from pbx_plugin.domain.rulebook import Tenant
 from pbx_plugin.services.webhooks import DeliveryState, Event
 
@@ -124,11 +125,11 @@ def test_a_gap_of_no_length_is_none(company: Company) -> None:
 
 
 def test_causes_are_told_each_for_itself_and_files_are_no_causes(company: Company) -> None:
-    for number, reason in enumerate(
-        (LIMIT, "the recorder was away", "nothing could be kept: a", "nothing could be kept: b")
-    ):
+    files = ("nothing could be kept: a", "nothing could be kept: b")
+    sides = (f"{STARVED}: the left side", f"{STARVED}: both sides")
+    for number, reason in enumerate((LIMIT, "the recorder was away", *files, *sides)):
         company.gap(f"gap {number}", number, reason=reason)
-    assert [cause for cause, _ in company.told()] == [LIMIT, "the recorder was away", "nothing could be kept"]
+    assert [cause for cause, _ in company.told()] == [LIMIT, "the recorder was away", "nothing could be kept", STARVED]
 
 
 def test_a_journal_that_is_told_again_tells_nobody_again(company: Company) -> None:
