@@ -13,11 +13,11 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Final
 
-from sqlalchemy import ColumnElement, Select, func, select
+from sqlalchemy import ColumnElement, Select, func, literal, select
 from sqlalchemy.orm import Session
 
 from pbx_plugin.db.models import RecordingRow
-from pbx_plugin.db.search_terms import Term, veiled, within
+from pbx_plugin.db.search_terms import Term, sealed, within
 from pbx_plugin.services.search_times import Span
 from pbx_plugin.services.searching import Sort
 
@@ -66,7 +66,7 @@ def choose(
         return Plan(candidates[0].index, candidates[0]) if candidates else walk
     few, leader = MANY, walk
     if span.since is not None or span.until is not None:
-        own = select(RecordingRow.id).where(RecordingRow.tenant_id == tenant_id, *within(span, RecordingRow.at))
+        own = select(literal(1)).where(RecordingRow.tenant_id == tenant_id, *within(span, RecordingRow.at))
         found = _rows(session, own, few)
         if found < few:
             few, leader = found, Plan(_WALKS["date"], by_period=True, sorts=sort.by != "date")
@@ -85,8 +85,9 @@ def choose(
 def _of_term(term: Term, tenant_id: str, span: Span) -> Select[Any]:
     if term.count is not None:
         return term.count
-    tenant = RecordingRow.tenant_id if term.index not in _WITHOUT_COMPANY else veiled(RecordingRow.tenant_id)
-    return select(RecordingRow.id).where(tenant == tenant_id, term.plain, *within(span, RecordingRow.at))
+    counted = select(literal(1)).select_from(RecordingRow).where(term.plain, *within(span, RecordingRow.at))
+    # Its users and calls are the company's own: their index alone says how many there are.
+    return counted if term.index in _WITHOUT_COMPANY else counted.where(RecordingRow.tenant_id == tenant_id)
 
 
 def _rows(session: Session, query: Select[Any], most: int) -> int:
@@ -118,15 +119,13 @@ def _ordered(query: Select[Any], sort: Sort) -> Select[Any]:
 def asked(plan: Plan, tenant_id: str, terms: Sequence[Term], span: Span, sort: Sort) -> list[ColumnElement[bool]]:
     """Return company, period and terms as conditions, so that the plan's index leads."""
     walks_time = plan.by_period or (sort.by == "date" and (plan.leads is None or plan.leads.ordered))
-    by_person = plan.leads is not None and plan.index in (
-        "ix_recording_person_id_at",
-        "ix_recording_call_id",
-        "PRIMARY",
-    )
-    tenant = veiled(RecordingRow.tenant_id) if by_person else RecordingRow.tenant_id
-    at = RecordingRow.at if walks_time or plan.index == "ix_recording_person_id_at" else veiled(RecordingRow.at)
-    conditions: list[ColumnElement[bool]] = [tenant == tenant_id, *within(span, at)]
-    return [*conditions, *(term.plain if term is plan.leads else term.probe for term in terms)]
+    by_person = plan.leads is not None and plan.index in _WITHOUT_COMPANY
+    tenant, period = RecordingRow.tenant_id == tenant_id, within(span, RecordingRow.at)
+    if by_person:
+        tenant = sealed(tenant)
+    if not walks_time and plan.index != "ix_recording_person_id_at":
+        period = [sealed(part) for part in period]
+    return [tenant, *period, *(term.plain if term is plan.leads else sealed(term.probe) for term in terms)]
 
 
 def key_of(sort: Sort) -> Any:

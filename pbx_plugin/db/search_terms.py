@@ -82,25 +82,56 @@ class Term:
 
 
 class _Veiled(GenericFunction[Any]):
-    """A column or condition that SQLite takes no index for: its unary plus changes nothing else."""
+    """A column that no index is taken for, by whose order neither."""
 
     name = "veiled"
     inherit_cache = True
 
 
+class _Sealed(GenericFunction[bool]):
+    """A condition that is asked of one row after the other, and never turned into a join."""
+
+    name = "sealed"
+    inherit_cache = True
+
+
+def _inner(element: Any, compiler: SQLCompiler, options: Any) -> str:
+    return compiler.process(next(iter(element.clauses)), **options)
+
+
 @compiles(_Veiled)
 def _as_it_is(element: _Veiled, compiler: SQLCompiler, **options: Any) -> str:
-    return f"({compiler.process(next(iter(element.clauses)), **options)})"
+    # MariaDB is told which index leads.
+    return f"({_inner(element, compiler, options)})"
 
 
 @compiles(_Veiled, "sqlite")
-def _with_plus(element: _Veiled, compiler: SQLCompiler, **options: Any) -> str:
-    return f"+({compiler.process(next(iter(element.clauses)), **options)})"
+@compiles(_Sealed, "sqlite")
+def _with_plus(element: Any, compiler: SQLCompiler, **options: Any) -> str:
+    return f"+({_inner(element, compiler, options)})"
+
+
+@compiles(_Veiled, "postgresql")
+@compiles(_Sealed, "postgresql")
+def _greatest(element: Any, compiler: SQLCompiler, **options: Any) -> str:
+    # The greatest of one value is that value. PostgreSQL takes half of the rows to fit such a condition, so that it
+    # does not think better of walking the list in its order.
+    return f"GREATEST({_inner(element, compiler, options)})"
+
+
+@compiles(_Sealed)
+def _is_true(element: _Sealed, compiler: SQLCompiler, **options: Any) -> str:
+    return f"(({_inner(element, compiler, options)}) IS TRUE)"
 
 
 def veiled(column: Any) -> Any:
-    """Return the column (or condition) so that SQLite takes no index for it; other databases see it as it is."""
+    """Return the column so that no index is taken for it; nothing else changes, NULL neither."""
     return _Veiled(column, type_=column.type)
+
+
+def sealed(condition: Condition) -> Condition:
+    """Return the condition so that it leads to nothing, but is asked of the rows that something else leads to."""
+    return _Sealed(condition, type_=Boolean())
 
 
 def within(span: Span, column: Any) -> list[Condition]:
