@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import contextmanager
+from contextvars import ContextVar
 from typing import Any
 from urllib.parse import quote
 
@@ -49,9 +50,33 @@ def make_engine(url: str, *, busy_ms: int = 1000, migrating: bool = False) -> En
     return engine
 
 
+_gathered: ContextVar[tuple[Engine, Session] | None] = ContextVar("gathered", default=None)
+
+
+@contextmanager
+def gathering(engine: Engine) -> Iterator[None]:
+    """Let everything that is read meanwhile, by whomever, be read in one session: of one moment, and opened once.
+
+    For a page that asks many stores. What is written meanwhile has a session of its own, and is not seen here.
+    """
+    with reading(engine) as session:
+        token = _gathered.set((engine, session))
+        try:
+            yield
+        finally:
+            _gathered.reset(token)
+
+
 @contextmanager
 def reading(engine: Engine) -> Iterator[Session]:
-    """Open a session that sees one consistent state of the database, and gives everything back at the end."""
+    """Open a session that sees one consistent state of the database, and gives everything back at the end.
+
+    Within :func:`gathering` it is that session.
+    """
+    gathered = _gathered.get()
+    if gathered is not None and gathered[0] is engine:
+        yield gathered[1]
+        return
     session = Session(engine, expire_on_commit=False)
     if engine.dialect.name == "postgresql":
         session.connection(execution_options={"isolation_level": "REPEATABLE READ"})

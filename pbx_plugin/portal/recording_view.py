@@ -23,7 +23,6 @@ from pbx_plugin.domain.evaluation import Score, score
 from pbx_plugin.domain.explain import LAST_RULE, explain
 from pbx_plugin.domain.working import Choice, ChoiceKind, Mark, Note
 from pbx_plugin.services.evaluating import Evaluation, FormVersion, form_in_use
-from pbx_plugin.services.explanation import explain_call
 from pbx_plugin.services.handing import Recorded
 
 LIVE = ("starting", "recording", "closed")
@@ -62,7 +61,8 @@ class Shown:
     detail: RecordingDetail
     words: Sequence[str]
     passed: Sequence[str]
-    why: Sequence[str]
+    whole: bool
+    """Whether the call as a whole may be told of; that is fetched when somebody unfolds it."""
     segments: Sequence[Segment]
     markers: Sequence[Marker]
 
@@ -101,10 +101,7 @@ def recording_shown(engine: Engine, viewer: Viewer, recorded: Recorded) -> Shown
     # The rules passed over are the last sentences, one each, and one for all those that were not asked.
     behind = len(decision["trace"]) - 1 + (decision["rule"] < LAST_RULE) if decision else 0
     words, passed = (words[:-behind], words[-behind:]) if behind else (words, [])
-    why: list[str] = []
-    if may(viewer, Action.SEE_UNRECORDED):
-        call = queries.call_detail(recorded.call_id, viewer.tenant_id) if detail.call else None
-        why = list(explain_call(asdict(call), names)["words"]) if call else []
+    whole = detail.call is not None and may(viewer, Action.SEE_UNRECORDED)
     with reading(engine) as session:
         other = (
             select(RecordingRow, MediaRow.state, MediaRow.length_ms)
@@ -126,7 +123,7 @@ def recording_shown(engine: Engine, viewer: Viewer, recorded: Recorded) -> Shown
         )
         told = session.execute(steps.order_by(PartyEventRow.at, PartyEventRow.seq)).all()
     markers = _markers(_began(detail), recorded.length_ms, [(row.at, row.what, row.detail) for row in told])
-    return Shown(recorded, detail, words, passed, why, segments, markers)
+    return Shown(recorded, detail, words, passed, whole, segments, markers)
 
 
 def worked_on(engine: Engine, tenant_id: str, recording_id: str) -> Worked:

@@ -14,6 +14,7 @@ from fastapi import APIRouter, Depends, Form, Header, Request
 from starlette.datastructures import FormData
 from starlette.responses import Response
 
+from pbx_plugin.db.engine import gathering
 from pbx_plugin.db.listening import DatabaseListening
 from pbx_plugin.db.working import SqlWork, change_work, look_at_work
 from pbx_plugin.domain.access import Action, Viewer, may
@@ -56,10 +57,12 @@ Words = Annotated[str, Form(max_length=LONGEST_NOTE)]
 def shown(request: Request, viewer: Signed, recording: UUID) -> Response:
     """Show everything about a recording that the person may see."""
     hands = Hands(request)
-    found = hands.recorded(viewer, str(recording))
-    if found.state in LIVE:
-        return page(request, "recording_live.html", **_of(hands, viewer, found))
-    return page(request, "recording.html", **_of(hands, viewer, found), **_evaluation(request, viewer, found))
+    with gathering(hands.site.engine):
+        found = hands.recorded(viewer, str(recording))
+        values = _of(hands, viewer, found)
+        if found.state in LIVE:
+            return page(request, "recording_live.html", **values)
+        return page(request, "recording.html", **values, **_evaluation(request, viewer, found))
 
 
 @router.get("/state")

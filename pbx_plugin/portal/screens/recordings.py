@@ -10,6 +10,7 @@ from fastapi import APIRouter, Depends, Form, Request
 from starlette.datastructures import FormData
 from starlette.responses import Response
 
+from pbx_plugin.db.engine import gathering
 from pbx_plugin.db.hold_times import hold_times
 from pbx_plugin.db.paging import PageQueries
 from pbx_plugin.db.saved_searches import saved_searches
@@ -37,36 +38,8 @@ _IN_SIGHT = frozenset({"period", "from", "to", "user", "number", "text", "sort",
 def listed(request: Request, viewer: Seer, after: str = "") -> Response:
     """Show what a search finds, today's first where nothing is asked for; everything about it is in the address."""
     site: PortalSite = request.app.state.site
-    problems: dict[str, str] = {}
-    search, found = Search(), Page((), None)
-    try:
-        search = read(_asked(request))
-        found = _search(site).page(
-            scope(viewer), search, site.now(), after=search_cursor.read(after, search) if after else None
-        )
-    except SearchError as error:
-        problems = error.problems
-    with saved_searches(site.engine) as store:
-        columns, saved = store.columns(viewer), store.saved(viewer.tenant_id, viewer.account_id)
-    partly = request.headers.get("hx-target") == "found"
-    answer = page(
-        request,
-        "recordings_found.html" if partly else "recordings.html",
-        status=422 if problems else 200,
-        search=search,
-        typed=(typed := _typed(request, search)),
-        unfolded=bool(problems or typed.keys() - _IN_SIGHT),
-        problems=problems,
-        found=found,
-        first=not after,
-        saved=[one for one in saved if saving.still_fits(one)],
-        choices=view.choices(site.engine, scope(viewer)),
-        **_shown(site, viewer, search, found, columns),
-    )
-    answer.headers["Vary"] = "HX-Target"
-    if partly and not problems:
-        answer.headers["HX-Push-Url"] = view.address(search)
-    return answer
+    with gathering(site.engine):
+        return _listed(request, viewer, after)
 
 
 @router.get(f"{view.LIST}/more")
@@ -153,6 +126,40 @@ def choose(request: Request, viewer: Seer, form: Annotated[FormData, Depends(for
     with saved_searches(site.engine, change=True) as store:
         store.choose_columns(viewer, columns)
     return go(request, view.address(search))
+
+
+def _listed(request: Request, viewer: Viewer, after: str) -> Response:
+    site: PortalSite = request.app.state.site
+    problems: dict[str, str] = {}
+    search, found = Search(), Page((), None)
+    try:
+        search = read(_asked(request))
+        found = _search(site).page(
+            scope(viewer), search, site.now(), after=search_cursor.read(after, search) if after else None
+        )
+    except SearchError as error:
+        problems = error.problems
+    with saved_searches(site.engine) as store:
+        columns, saved = store.columns(viewer), store.saved(viewer.tenant_id, viewer.account_id)
+    partly = request.headers.get("hx-target") == "found"
+    answer = page(
+        request,
+        "recordings_found.html" if partly else "recordings.html",
+        status=422 if problems else 200,
+        search=search,
+        typed=(typed := _typed(request, search)),
+        unfolded=bool(problems or typed.keys() - _IN_SIGHT),
+        problems=problems,
+        found=found,
+        first=not after,
+        saved=[one for one in saved if saving.still_fits(one)],
+        choices=view.choices(site.engine, scope(viewer)),
+        **_shown(site, viewer, search, found, columns),
+    )
+    answer.headers["Vary"] = "HX-Target"
+    if partly and not problems:
+        answer.headers["HX-Push-Url"] = view.address(search)
+    return answer
 
 
 def _search(site: PortalSite) -> DatabaseSearch:
