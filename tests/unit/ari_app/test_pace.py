@@ -115,6 +115,15 @@ async def test_a_clock_that_was_set_makes_no_file_late(tmp_path: Path, by_s: flo
     assert await hall.close(12.0) == KEPT_TIME
 
 
+async def test_a_clock_that_was_set_just_before_the_end_makes_no_file_late(tmp_path: Path) -> None:
+    hall = Hall(tmp_path)
+    hall.write(0, 2048, 0)
+    await hall.look(2.5)
+    hall.write(0, 4096, 0)  # by the clock of before
+    hall.ahead -= 0.2
+    assert await hall.close(4.5) == KEPT_TIME
+
+
 @pytest.mark.parametrize("off_s", [-30.0, 30.0])
 async def test_a_disk_whose_clock_goes_wrong_says_nothing(tmp_path: Path, off_s: float) -> None:
     hall = Hall(tmp_path)
