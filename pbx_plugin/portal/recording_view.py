@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from datetime import datetime
 from typing import Any
@@ -97,10 +97,8 @@ def recording_shown(engine: Engine, viewer: Viewer, recorded: Recorded) -> Shown
     detail = queries.recording_detail(recorded.recording_id, viewer.tenant_id)
     names = queries.names(viewer.tenant_id)
     decision = asdict(detail.decision) if detail.decision else None
-    words = explain(**{key: decision[key] for key in _DECISION}, names=names) if decision else []
-    # The rules passed over are the last sentences, one each, and one for all those that were not asked.
-    behind = len(decision["trace"]) - 1 + (decision["rule"] < LAST_RULE) if decision else 0
-    words, passed = (words[:-behind], words[-behind:]) if behind else (words, [])
+    words: Sequence[str] = explain(**{key: decision[key] for key in _DECISION}, names=names) if decision else []
+    words, passed = parted(words, decision) if decision else (words, [])
     whole = detail.call is not None and may(viewer, Action.SEE_UNRECORDED)
     with reading(engine) as session:
         other = (
@@ -124,6 +122,14 @@ def recording_shown(engine: Engine, viewer: Viewer, recorded: Recorded) -> Shown
         told = session.execute(steps.order_by(PartyEventRow.at, PartyEventRow.seq)).all()
     markers = _markers(_began(detail), recorded.length_ms, [(row.at, row.what, row.detail) for row in told])
     return Shown(recorded, detail, words, passed, whole, segments, markers)
+
+
+def parted(words: Sequence[str], decision: Mapping[str, Any]) -> tuple[Sequence[str], Sequence[str]]:
+    """Return what a decision's sentences tell of it, and apart from that the rules that were passed over on the way."""
+    # Those are the last sentences: one each, and one for all that were not asked.
+    behind = len(decision["trace"]) - 1 + (decision["rule"] < LAST_RULE)
+    at = len(words) - behind
+    return words[:at], words[at:]
 
 
 def worked_on(engine: Engine, tenant_id: str, recording_id: str) -> Worked:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from uuid import uuid4
@@ -103,11 +103,11 @@ def furnish(settings: Settings) -> None:
         engine.dispose()
 
 
-def invite(settings: Settings) -> list[Invited]:
-    """Return a fresh one-time link for each of :data:`ACCOUNTS`; those before are dead."""
+def invite(settings: Settings, wishes: Sequence[AccountWish] = ACCOUNTS) -> list[Invited]:
+    """Return a fresh one-time link for each of these accounts, made where they are not there; those before are dead."""
     with _office(settings) as office:
         told = []
-        for wish in ACCOUNTS:
+        for wish in wishes:
             assert wish.email is not None  # noqa: S101  (each has one)
             account = office.store.account_called(office.desk.tenant.id, wish.email) or accounts.add(office, wish)
             token = accounts.invite(office, account, mailed=False)

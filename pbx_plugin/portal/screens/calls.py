@@ -20,6 +20,7 @@ from pbx_plugin.portal.door import Needs
 from pbx_plugin.portal.pages import page
 from pbx_plugin.portal.periods import period_of
 from pbx_plugin.portal.problems import PageError
+from pbx_plugin.portal.recording_view import parted
 from pbx_plugin.portal.recordings_view import address
 from pbx_plugin.portal.site import PortalSite
 from pbx_plugin.services.explanation import explain_call
@@ -101,7 +102,12 @@ def explained(request: Request, viewer: Superuser, call: str) -> Response:
         names = {group.id: group.name for group in desk.directory.groups(viewer.tenant_id)}
         names |= {part.id: part.name for part in desk.directory.departments(viewer.tenant_id)}
     return page(
-        request, "recordings_why.html", told=explain_call(asdict(detail), names), recording="", at=detail.call.began_at
+        request,
+        "recordings_why.html",
+        told=explain_call(asdict(detail), names),
+        parted=parted,
+        recording="",
+        at=detail.call.began_at,
     )
 
 

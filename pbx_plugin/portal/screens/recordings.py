@@ -21,6 +21,7 @@ from pbx_plugin.portal.desks import changing, looking
 from pbx_plugin.portal.door import Needs
 from pbx_plugin.portal.handing import Hands, form_of
 from pbx_plugin.portal.pages import go, page, tongue_of
+from pbx_plugin.portal.recording_view import parted
 from pbx_plugin.portal.site import PortalSite
 from pbx_plugin.services import saved_searches as saving
 from pbx_plugin.services import search_cursor
@@ -80,7 +81,7 @@ def why(request: Request, viewer: Seer, recording: str) -> Response:
         names = {group.id: group.name for group in desk.directory.groups(viewer.tenant_id)}
         names |= {part.id: part.name for part in desk.directory.departments(viewer.tenant_id)}
     told = explain_call(detail, names)
-    return page(request, "recordings_why.html", told=told, recording=recording, at=found.at)
+    return page(request, "recordings_why.html", told=told, parted=parted, recording=recording, at=found.at)
 
 
 @router.post(f"{view.LIST}/saved")

@@ -49,7 +49,15 @@
   });
 
   document.addEventListener("change", (event) => {
-    if (event.target.name === "recording") count();
+    if (event.target.name === "recording") {
+      // A folded call is one row to whoever ticks it: all of its parts are meant.
+      const journey = event.target.closest("tbody");
+      const fold = journey.querySelector(".rec-unfold");
+      if (fold && fold.getAttribute("aria-expanded") !== "true") {
+        journey.querySelectorAll(".rec-part input[name=recording]").forEach((box) => { box.checked = event.target.checked; });
+      }
+      count();
+    }
     if (event.target.id === "f-period") {
       document.querySelector(".rec-days").classList.toggle("d-none", event.target.value !== "custom");
     }
