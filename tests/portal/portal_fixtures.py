@@ -19,6 +19,9 @@ CHROMIUM = ("chromium", "chromium-browser", "google-chrome")
 PICTURES = "PBX_PLUGIN_PICTURES"
 """Environment variable: the folder into which pages are photographed. Without it they go to the test's own folder."""
 PATIENCE_MS = 15_000
+STOPPED = """addEventListener('securitypolicyviolation', (event) =>
+  console.error(`stopped by the policy: ${event.violatedDirective} ${event.blockedURI} ${event.sourceFile}`))"""
+"""Runs in every page: what the Content-Security-Policy stops is a complaint of the page."""
 
 SignIn = Callable[..., Page]
 
@@ -83,6 +86,7 @@ def sign_in(portal_site: PortalStage, chromium: Browser) -> Iterator[SignIn]:
             java_script_enabled=scripts,
         )
         context.set_default_timeout(PATIENCE_MS)
+        context.add_init_script(STOPPED)
         secret = portal_site.session(role)
         if secret:
             context.add_cookies([{"name": SESSION, "value": secret, "url": portal_site.url, "httpOnly": True}])
