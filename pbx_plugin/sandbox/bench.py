@@ -1,9 +1,9 @@
 """Measures what the product costs and how long people wait, and writes `docs/benchmarks.md`.
 
-    python -m pbx_plugin.sandbox.bench [--quick] [--only NAME] [--minutes N] [--json]
+    python -m pbx_plugin.sandbox.bench [--quick] [--only NAME] [--minutes N] [--rows N] [--json]
 
 A whole run takes about ten minutes and writes the report; a quick one, or a part, is printed only. With `--minutes 60`
-(`make bench HOUR=1`) the long call takes a real hour.
+(`make bench HOUR=1`) the long call takes a real hour; with `--rows 1000000` recordings are found among a million.
 """
 
 from __future__ import annotations
@@ -31,6 +31,7 @@ from pbx_plugin.sandbox import (
     bench_delays,
     bench_hour,
     bench_keys,
+    bench_portal,
     bench_search,
     bench_trial,
     bench_writing,
@@ -53,6 +54,8 @@ Say = Callable[[str], None]
 
 FULL = Plan({25: 1, 50: 3}, window_s=10.0)
 TRIES = 2
+ROWS = 100_000
+"""Recordings in the databases of a whole run: of a million, writing them alone takes longer than all the rest."""
 TROUBLES = (BenchError, SippError, AsteriskError, ServiceError, PhoneError, ValueError)
 QUICK = Plan({25: 1}, window_s=6.0)
 
@@ -60,7 +63,7 @@ QUICK = Plan({25: 1}, window_s=6.0)
 class Bench:
     """The measurements by name. The site is started when the first one needs it."""
 
-    def __init__(self, folder: Path, *, quick: bool, minutes: float | None = None) -> None:
+    def __init__(self, folder: Path, *, quick: bool, minutes: float | None = None, rows: int | None = None) -> None:
         self._folder = folder
         self._quick = quick
         self._site: BenchSite | None = None
@@ -77,7 +80,10 @@ class Bench:
                 folder / "trial", self._of(bench_trial.CALLS, 5_000), self._of(3, 1), say
             ),
             "search": lambda say: bench_search.measure(
-                folder / "search", self._of(bench_search.RECORDINGS, 20_000), self._of(20, 3), say
+                folder / "search", rows or self._of(ROWS, 20_000), self._of(10, 3), say
+            ),
+            "portal": lambda say: bench_portal.measure(
+                folder / "portal", rows or self._of(ROWS, 20_000), self._of(60, 10), say
             ),
             "writing": lambda say: bench_writing.measure(folder / "writing", 60, self._of(4, 2), say),
             "journal": lambda say: bench_alone.journalling(folder, self._of(3200, 640), say),
@@ -116,6 +122,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument("--quick", action="store_true", help="a small sample of everything, in about two minutes")
     parser.add_argument("--only", choices=names, action="append", metavar="NAME", help=f"one of: {', '.join(names)}")
     parser.add_argument("--minutes", type=float, help="how long the long call is (a whole run: 1.5)")
+    parser.add_argument(
+        "--rows", type=int, help=f"recordings that are searched, and in the portal (a whole run: {ROWS:,})"
+    )
     parser.add_argument("--json", action="store_true", help="print the figures as JSON")
     parser.add_argument("--report", type=Path, help=f"write the report there (a whole run: {REPORT})")
     options = parser.parse_args(arguments)
@@ -125,7 +134,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
     try:
         with _folder() as folder, _interruptible():
             began, at, load = time.monotonic(), now(), os.getloadavg()[0]
-            results, failed = _measure(folder, chosen, screen, quick=options.quick, minutes=options.minutes)
+            results, failed = _measure(
+                folder, chosen, screen, quick=options.quick, minutes=options.minutes, rows=options.rows
+            )
             what = machine(folder)
     except KeyboardInterrupt:
         screen.print("interrupted: everything that was started is stopped")
@@ -135,6 +146,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         return 1
     words = [*(["--quick"] if options.quick else []), *(f"--only {name}" for name in options.only or ())]
     words += [f"--minutes {options.minutes:g}"] if options.minutes else []
+    words += [f"--rows {options.rows}"] if options.rows else []
     command = f"python -m pbx_plugin.sandbox.bench {' '.join(words)}" if words else COMMAND
     run = Run(at, command, time.monotonic() - began, load, failed)
     text = as_markdown(results, what, run)
@@ -150,13 +162,13 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 
 def _measure(
-    folder: Path, chosen: Sequence[str], screen: Console, *, quick: bool, minutes: float | None
+    folder: Path, chosen: Sequence[str], screen: Console, *, quick: bool, minutes: float | None, rows: int | None
 ) -> tuple[list[Result], dict[str, str]]:
     """Return what was measured, and of what could not be, twice, why: the rest is measured all the same."""
     results: list[Result] = []
     failed: dict[str, str] = {}
     columns = (SpinnerColumn(), TextColumn("{task.description}"), BarColumn(), TimeElapsedColumn())
-    bench = Bench(folder, quick=quick, minutes=minutes)
+    bench = Bench(folder, quick=quick, minutes=minutes, rows=rows)
     with contextlib.closing(bench), Progress(*columns, console=screen, transient=True) as progress:
         task = progress.add_task("", total=len(chosen))
         for name in chosen:

@@ -165,7 +165,8 @@ class MariaDb(_Process):
         own = ["--no-defaults", "--protocol=socket", f"--socket={socket}", "-u", "root"]
         self._begin(
             str(shutil.which("mariadbd", path=_PATH)), "--no-defaults", f"--datadir={data}", f"--socket={socket}",
-            "--skip-networking", f"--pid-file={self._data / 'pid'}", ready=["mariadb-admin", *own, "ping"],
+            "--skip-networking", f"--pid-file={self._data / 'pid'}", f"--tmpdir={self._data}",
+            ready=["mariadb-admin", *own, "ping"],
         )  # fmt: skip
         made = subprocess.run(
             ["mariadb", *own, "-e", "CREATE DATABASE search CHARACTER SET utf8mb4"],
