@@ -9,7 +9,7 @@ from datetime import datetime, timedelta
 
 from pbx_plugin.domain.commands import FinaliseMedia
 from pbx_plugin.domain.entries import RecordingFailed, RecordingStored, Side
-from pbx_plugin.domain.pacing import TOLD_MS, Pace, holes_until
+from pbx_plugin.domain.pacing import TOLD_MS, Pace, holes, holes_until
 
 UNWATCHED = "thrown away: nobody watched who was on the call"
 """Reason of the gap behind the moment last heard, where what was recorded then may hold somebody who must not be."""
@@ -65,7 +65,9 @@ def losses(wanted: FinaliseMedia, became: RecordingStored | RecordingFailed) -> 
     end = began + timedelta(milliseconds=became.length_ms)
     early = wanted.closed_at - end > ENDS_EARLY
     inside = _starved(wanted, end if early else wanted.closed_at)
-    return (*inside, Loss(end, wanted.closed_at, ENDED_EARLY)) if early else inside
+    unseen = any(not hole.known for pace in wanted.paces for hole in holes(pace))
+    why = f"{STARVED}: nobody saw where in the recording" if unseen else ENDED_EARLY
+    return (*inside, Loss(end, wanted.closed_at, why)) if early else inside
 
 
 def _starved(wanted: FinaliseMedia, until: datetime) -> tuple[Loss, ...]:

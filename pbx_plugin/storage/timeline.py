@@ -100,19 +100,18 @@ def _laid(
     if missing_ms >= TOLD_MS:
         remarks.append(f"short: {name}, {missing_ms} ms less than the time it covers")
     if pace:
-        remarks += _starved(name, found, rest_ms)
+        remarks += _starved(name, found, rest_ms, sum(hole.ms for hole in holes(pace) if not hole.known))
     kept = min(pcm.frames, allowed)
     return Side(sound, kept + sound.frames - pcm.frames if kept else 0, head, rate)
 
 
-def _starved(name: str, found: tuple[Hole, ...], rest_ms: int) -> list[str]:
+def _starved(name: str, found: tuple[Hole, ...], rest_ms: int, unknown_ms: int) -> list[str]:
     """Say how much of a side Asterisk threw away, and in how many places; its end is one, too."""
     lost = [hole.ms for hole in found] + ([rest_ms] if rest_ms >= TOLD_MS else [])
     if not lost:
         return []
     places = f"{len(lost)} place{'s' if len(lost) > 1 else ''}"
     told = f"{STARVED}: {sum(lost) / 1000:.1f} s of the {name} side are missing in {places}"
-    unknown_ms = sum(hole.ms for hole in found if not hole.known)
     return [told + (f", nobody saw where {unknown_ms / 1000:.1f} s of them" if unknown_ms else "")]
 
 

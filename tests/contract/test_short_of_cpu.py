@@ -137,6 +137,7 @@ def test_a_side_that_is_short_and_nobody_saw_where_is_told(tmp_path: Path, pace:
     told = [remark for remark in result.remarks if "right" in remark]
     expected = "Asterisk was short of CPU: 2.0 s of the right" if pace else "short: right, 1840 ms less"
     assert [remark for remark in told if remark.startswith(expected)], told
+    assert any("nobody saw where" in remark for remark in told) == bool(pace)
 
 
 def test_finalising_again_after_a_crash_gives_the_same_bytes(tmp_path: Path) -> None:

@@ -33,6 +33,7 @@ from __future__ import annotations
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
+from datetime import timedelta
 from weakref import WeakKeyDictionary
 
 import kinds
@@ -276,8 +277,7 @@ class Moments:
         stored = [recording for recording in found.recordings if recording.state == "stored"]
         assert len({recording.media_id for recording in stored}) == len(stored), "a segment is there twice"
         kept = sum(recording.length_ms for recording in stored) / 1000
-        # Silence stands in the file for what Asterisk had no time for: it is a gap, and in the file's length.
-        told = sum(gap.seconds(now()) for gap in missing if not gap.reason.startswith(STARVED))
+        told = sum(gap.seconds(now()) for gap in missing if not any(is_silence_in(gap, one) for one in stored))
         due = sum(until - since for since, until in call.due)
         parts = max(1, len(stored), len(call.due))
         sums = f"{call.name}: {due:.2f} s were due, {kept:.2f} s are stored, {told:.2f} s are gaps: {story(found)}"
@@ -309,6 +309,13 @@ class Moments:
         lying = {str(path.relative_to(archive)) for path in archive.rglob("*") if path.is_file()}
         assert lying <= books, f"in the archive and not in the books: {lying - books}"
         assert not list(self.stage.site.settings.paths.journal.glob("*.rejected")), "entries were set aside"
+
+
+def is_silence_in(gap: GapView, stored: RecordingView) -> bool:
+    """Whether silence stands in the file for what Asterisk had no time for: a gap, and in the file's length as well."""
+    if not gap.reason.startswith(STARVED) or gap.until is None or stored.in_at is None:
+        return False
+    return stored.in_at <= gap.since and gap.until <= stored.in_at + timedelta(milliseconds=stored.length_ms)
 
 
 def _end_what_a_failed_test_left(stage: Stage) -> None:

@@ -70,6 +70,12 @@ def test_what_is_behind_the_end_of_the_file_is_told_once() -> None:
     assert told(((), (*ONCE, Lag(52_000, 8000))), 50.0)[-1] == (50.0, 60.0, ENDED_EARLY)
 
 
+def test_what_is_known_by_its_end_only_is_told_as_much_as_it_is() -> None:
+    """The recorder was away while it happened."""
+    alone: Pace = (Lag(56_700, 3300),)
+    assert told((alone, alone), 56.7) == [(56.7, 60.0, f"{STARVED}: nobody saw where in the recording")]
+
+
 def finalised(paces: Paces) -> tuple[Story, c.FinaliseMedia]:
     story = Story(answers=False).tell(INCOMING.format(to=101))
     (start,) = story.commands(c.StartCapture)
