@@ -141,7 +141,7 @@ def _install_errors(app: FastAPI) -> None:
 
     def on_sealed(request: Request, error: Exception) -> Response:
         log.error("the portal's key cannot be used", error=str(error))
-        return error_page(request, 500)
+        return error_page(request, 500, "key")
 
     def on_invalid(request: Request, error: Exception) -> Response:
         assert isinstance(error, RequestValidationError)  # noqa: S101

@@ -10,6 +10,7 @@ error, not an empty place.
 from __future__ import annotations
 
 from collections.abc import Mapping
+from functools import partial
 from pathlib import Path
 from typing import Any, cast
 from urllib.parse import quote, unquote
@@ -22,6 +23,7 @@ from pbx_plugin.domain.access import Action, Viewer, may
 from pbx_plugin.portal import csrf, words
 from pbx_plugin.portal.cookies import LANGUAGE, SAID, THEME, VISIT, Cookies
 from pbx_plugin.portal.menu import entries_for
+from pbx_plugin.portal.refusals import retold, retold_values
 from pbx_plugin.portal.static import StaticFiles
 from pbx_plugin.portal.words import LANGUAGES, Tongue
 
@@ -57,6 +59,7 @@ class Pages:
         for name in ("moment", "day", "clock", "number", "percent"):
             made.filters[name] = getattr(tongue, name)
         made.filters["lasting"] = words.length
+        made.filters["retold"] = partial(retold, tongue)
         made.globals |= {"tongue": tongue, "languages": LANGUAGES, "static": self.static.url, "Action": Action}
         return made
 
@@ -83,6 +86,7 @@ def page(
         "may": may,
         "bare": viewer is None,
         **values,
+        **dict(retold_values(tongue_of(request), values)),
     }
     answer = HTMLResponse(pages.render(name, language_of(request), shown), status, dict(headers or {}))
     if visit:

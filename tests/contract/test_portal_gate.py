@@ -341,7 +341,8 @@ def test_a_key_that_others_may_read_is_not_used_and_the_page_says_nothing_of_it(
     key.chmod(0o600)
     assert answer.status_code == 500
     assert "portal.key" not in answer.text
-    assert "Something went wrong" in answer.text
+    assert "Second factors cannot be used just now" in answer.text
+    assert "the doctor" in answer.text
 
 
 @pytest.mark.parametrize("role", ["team leader", "group leader", "own", "none", "foreign", "stranger"])
