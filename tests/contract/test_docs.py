@@ -190,7 +190,7 @@ def test_every_file_and_room_that_is_named_is_there(path: Path) -> None:
     named = re.findall(r"(?<![\w./-])([a-z_][\w-]*(?:/[\w-]+)*(?:\.(?:py|sh)|/[\w.-]+\.md))(?![\w/])", path.read_text())
     named += [code for code in inline_code(path.read_text()) if re.fullmatch(r"[a-z_]+/(?:[a-z_]+/)*", code)]
     homes = (TOP, TOP / "pbx_plugin", path.parent)
-    known = {one.name for one in (TOP / "pbx_plugin").rglob("*.py")}
+    known = {one.name for room in ("pbx_plugin", "tests") for one in (TOP / room).rglob("*.py")}
     missing = {name for name in named if name not in known and not any((home / name).exists() for home in homes)}
     assert missing == set()
 
