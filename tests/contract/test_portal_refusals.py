@@ -26,6 +26,8 @@ NOON = datetime(2026, 11, 22, 12, tzinfo=UTC)
 KEPT = Keeping(NOON, datetime(2026, 12, 1, tzinfo=UTC), 30, deletable_by_hand=False)
 FORM = read_form({"categories": [{"name": "Manner", "questions": [{"key": "q", "text": "Did they 'greet'?"}]}]})
 
+RECORDING = "5d0d3c9e-1c36-4b0e-9a53-2f1f6f0f9a20"
+
 
 def refused(work: Callable[[], object]) -> list[str]:
     """What something says that is refused."""
@@ -39,7 +41,7 @@ def refused(work: Callable[[], object]) -> list[str]:
 
 
 def expiry(wanted: datetime, kept: Keeping = KEPT) -> str:
-    return f"recording {uuid4()}: {wrong_expiry(kept, wanted, date(2026, 11, 22))}"
+    return f"recording {RECORDING}: {wrong_expiry(kept, wanted, date(2026, 11, 22))}"
 
 
 SAID = [
@@ -49,7 +51,7 @@ SAID = [
     *refused(lambda: checked(FORM, {"q": 99})),
     *refused(lambda: clean_email("nobody at all")),
     *refused(lambda: columns_from([])),
-    *(f"recording {uuid4()}: {why}" for why in Obstacle),
+    *(f"recording {RECORDING}: {why}" for why in Obstacle),
     *Rules(link_hours=0).faults(),
     *Rules(link_hours_most=99_999).faults()[:1],
     *Rules(listeners_most=-1).faults(),
