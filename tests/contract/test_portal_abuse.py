@@ -20,6 +20,8 @@ from pbx_plugin.domain.access import Role
 from pbx_plugin.domain.handing import Rules
 from pbx_plugin.portal.cookies import SAID, SESSION
 
+pytestmark = pytest.mark.wide
+
 
 @pytest.fixture(scope="module")
 def stage(tmp_path_factory: pytest.TempPathFactory, migrated_file: Path) -> Iterator[PortalStage]:

@@ -295,7 +295,7 @@ def test_a_second_superuser_confirms_or_refuses(stage: PortalStage) -> None:
     assert first.post("/selection/delete/confirmed", form).headers["Location"] == "/deletions"
     assert file_of(stage, one).is_file()
     own = first.post("/deletions/confirm", {"recording": one, "understood": "yes"})
-    assert "you asked for it" in own.text
+    assert "You asked for it yourself" in own.text
     with writing(stage.engine) as session:
         asked = {"asked_account": "account of Tina", "asked_by": "tina@one.example"}
         session.execute(update(DeletionRow).where(DeletionRow.recording_id.in_([one, two])).values(**asked))

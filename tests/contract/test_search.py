@@ -47,6 +47,8 @@ from pbx_plugin.services.search_cursor import read as read_cursor
 from pbx_plugin.services.search_cursor import tell
 from pbx_plugin.services.searching import Search, SearchError, Sort, read
 
+pytestmark = pytest.mark.wide
+
 SQLITE = "sqlite"
 DATABASES = [SQLITE, *os.environ.get("PBX_PLUGIN_TEST_DATABASES", "").split()]
 """See conftest.py."""
